@@ -1,0 +1,55 @@
+-- title: Pages (受访页, 页面详情)
+-- question: For each day, which pages were visited, by how many, for how long, and where did people enter, leave and share?
+-- param from date = first_day : first day
+-- param to date = last_day : last day
+-- Visits, visitors and shares belong to their own day; entries, exits and stay to the day on which the open starts.
+-- So entries = exits = opens, and the stays of the pages add up to the day's stay.
+-- page_staytime_pv is the stay of the page in whole seconds / its visits, in single precision with 6 decimals.
+-- exit_rate is exits / visits of the page, 4 decimals, rounded half up. Both are empty without visits.
+WITH parts AS (
+    SELECT
+        dt AS day, page,
+        count(*) AS visits, count(DISTINCT user_id) AS visitors,
+        0 AS entries, 0 AS exits, 0 AS stay_ms, 0 AS shares, 0 AS sharers
+    FROM visits
+    WHERE dt >= $from AND dt <= $to
+    GROUP BY dt, page
+    UNION ALL
+    SELECT
+        session_dt, page,
+        0, 0,
+        count(*) FILTER (WHERE is_entry), count(*) FILTER (WHERE is_exit), sum(stay_ms), 0, 0
+    FROM visits
+    WHERE session_dt >= $from AND session_dt <= $to
+    GROUP BY session_dt, page
+    UNION ALL
+    SELECT
+        dt, page,
+        0, 0,
+        0, 0, 0, count(*), count(DISTINCT user_id)
+    FROM shares
+    WHERE dt >= $from AND dt <= $to
+    GROUP BY dt, page
+),
+pages AS (
+    SELECT
+        day, page,
+        sum(visits) AS visits, sum(visitors) AS visitors,
+        sum(entries) AS entries, sum(exits) AS exits, sum(stay_ms) / 1000 AS stay_s,
+        sum(shares) AS shares, sum(sharers) AS sharers
+    FROM parts
+    GROUP BY day, page
+)
+SELECT
+    to_char(day, '%Y%m%d') AS ref_date,
+    page AS page_path,
+    visits AS page_visit_pv,
+    visitors AS page_visit_uv,
+    round(CAST(CAST(CAST(stay_s AS DOUBLE) / nullif(visits, 0) AS REAL) AS DOUBLE), 6) AS page_staytime_pv,
+    entries AS entrypage_pv,
+    exits AS exitpage_pv,
+    shares AS page_share_pv,
+    sharers AS page_share_uv,
+    (exits * 20000 + visits) / (2 * nullif(visits, 0)) / 10000.0 AS exit_rate
+FROM pages
+ORDER BY ref_date, page_visit_pv DESC, page_path

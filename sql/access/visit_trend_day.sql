@@ -1,0 +1,44 @@
+-- title: Visit trend by day (访问趋势)
+-- question: How many opens, visits and visitors did each day have, and how long and deep were they?
+-- param from date = first_day : first day
+-- param to date = last_day : last day
+-- A day without events is a row of zeros; an average over nothing is empty.
+-- Opens, their stay and their depth belong to the day on which the open starts; visits and visitors to the day of the visit.
+-- Both stay averages share one numerator: each open's stay in whole seconds, summed. Averages are rounded half up to
+-- 4 decimals in whole numbers, (20000 n + d) / 2d, because 3.53125 must become 3.5313 whatever the processor thinks.
+WITH
+days AS (
+    SELECT unnest(generate_series($from, $to, INTERVAL '1 day')) AS day
+),
+opened AS (
+    SELECT session_dt AS day, count(*) AS opens, sum(stay_ms / 1000) AS stay_s, sum(depth) AS depth
+    FROM sessions
+    WHERE views > 0 AND session_dt >= $from AND session_dt <= $to
+    GROUP BY session_dt
+),
+visited AS (
+    SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
+    FROM visits
+    WHERE dt >= $from AND dt <= $to
+    GROUP BY dt
+),
+arrived AS (
+    SELECT first_dt AS day, count(*) AS new_users
+    FROM users
+    WHERE first_dt >= $from AND first_dt <= $to
+    GROUP BY first_dt
+)
+SELECT
+    to_char(days.day, '%Y%m%d') AS ref_date,
+    coalesce(opens, 0) AS session_cnt,
+    coalesce(visits, 0) AS visit_pv,
+    coalesce(visitors, 0) AS visit_uv,
+    coalesce(new_users, 0) AS visit_uv_new,
+    (coalesce(stay_s, 0) * 20000 + visitors) / (2 * visitors) / 10000.0 AS stay_time_uv,
+    (stay_s * 20000 + opens) / (2 * opens) / 10000.0 AS stay_time_session,
+    (depth * 20000 + opens) / (2 * opens) / 10000.0 AS visit_depth
+FROM days
+LEFT JOIN opened ON opened.day = days.day
+LEFT JOIN visited ON visited.day = days.day
+LEFT JOIN arrived ON arrived.day = days.day
+ORDER BY ref_date

@@ -1,0 +1,113 @@
+-- title: Overview (概况)
+-- question: How did the last day do, against 1 day, 7 days and one month earlier?
+-- param to date = last_day : the day
+-- Changes are in percent of the earlier day, 2 decimals, rounded half away from zero; empty where the earlier day had nothing.
+-- One month earlier is the same day of the previous month, or that month's last day.
+-- Figures are carried as whole ten-thousandths, so that no sum or quotient is rounded twice.
+WITH
+compared AS (
+    SELECT 'value' AS which, $to AS day
+    UNION ALL
+    SELECT 'day', CAST($to - INTERVAL '1 day' AS DATE)
+    UNION ALL
+    SELECT 'week', CAST($to - INTERVAL '7 days' AS DATE)
+    UNION ALL
+    SELECT 'month', CAST($to - INTERVAL '1 month' AS DATE)
+),
+opened AS (
+    SELECT session_dt AS day, count(*) AS opens, sum(stay_ms / 1000) AS stay_s, sum(depth) AS depth
+    FROM sessions
+    WHERE views > 0 AND session_dt >= $to - INTERVAL '1 month' AND session_dt <= $to
+    GROUP BY session_dt
+),
+visited AS (
+    SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
+    FROM visits
+    WHERE dt >= $to - INTERVAL '1 month' AND dt <= $to
+    GROUP BY dt
+),
+shared AS (
+    SELECT dt AS day, count(*) AS shares, count(DISTINCT user_id) AS sharers
+    FROM shares
+    WHERE dt >= $to - INTERVAL '1 month' AND dt <= $to
+    GROUP BY dt
+),
+arrived AS (
+    SELECT first_dt, count(*) AS new_users FROM users WHERE first_dt <= $to GROUP BY first_dt
+),
+grown AS (
+    SELECT
+        compared.which AS which,
+        sum(arrived.new_users) AS users_so_far,
+        sum(arrived.new_users) FILTER (WHERE arrived.first_dt = compared.day) AS new_users
+    FROM compared
+    JOIN arrived ON arrived.first_dt <= compared.day
+    GROUP BY compared.which
+),
+facts AS (
+    SELECT
+        compared.which AS which,
+        coalesce(users_so_far, 0) * 10000 AS visit_total,
+        coalesce(opens, 0) * 10000 AS session_cnt,
+        coalesce(visits, 0) * 10000 AS visit_pv,
+        coalesce(visitors, 0) * 10000 AS visit_uv,
+        coalesce(new_users, 0) * 10000 AS visit_uv_new,
+        coalesce(shares, 0) * 10000 AS share_pv,
+        coalesce(sharers, 0) * 10000 AS share_uv,
+        (coalesce(stay_s, 0) * 20000 + visitors) / (2 * visitors) AS stay_time_uv,
+        (stay_s * 20000 + opens) / (2 * opens) AS stay_time_session,
+        (depth * 20000 + opens) / (2 * opens) AS visit_depth
+    FROM compared
+    LEFT JOIN opened ON opened.day = compared.day
+    LEFT JOIN visited ON visited.day = compared.day
+    LEFT JOIN shared ON shared.day = compared.day
+    LEFT JOIN grown ON grown.which = compared.which
+),
+figures AS (
+    SELECT
+        place, figure, meaning, which,
+        CASE figure
+            WHEN 'visit_total' THEN visit_total
+            WHEN 'session_cnt' THEN session_cnt
+            WHEN 'visit_pv' THEN visit_pv
+            WHEN 'visit_uv' THEN visit_uv
+            WHEN 'visit_uv_new' THEN visit_uv_new
+            WHEN 'share_pv' THEN share_pv
+            WHEN 'share_uv' THEN share_uv
+            WHEN 'stay_time_uv' THEN stay_time_uv
+            WHEN 'stay_time_session' THEN stay_time_session
+            WHEN 'visit_depth' THEN visit_depth
+        END AS value
+    FROM facts
+    CROSS JOIN (VALUES
+        (1, 'session_cnt', '打开次数 opens'),
+        (2, 'visit_pv', '访问次数 visits'),
+        (3, 'visit_uv', '访问人数 visitors'),
+        (4, 'visit_uv_new', '新用户数 new users'),
+        (5, 'visit_total', '累计用户数 users in all'),
+        (6, 'share_pv', '分享次数 shares'),
+        (7, 'share_uv', '分享人数 sharers'),
+        (8, 'stay_time_uv', '人均停留时长 stay per user, s'),
+        (9, 'stay_time_session', '次均停留时长 stay per open, s'),
+        (10, 'visit_depth', '平均访问深度 depth, pages')
+    ) AS figure_list(place, figure, meaning)
+),
+side_by_side AS (
+    SELECT
+        place, figure, meaning,
+        max(CASE WHEN which = 'value' THEN value END) AS value,
+        nullif(max(CASE WHEN which = 'day' THEN value END), 0) AS day,
+        nullif(max(CASE WHEN which = 'week' THEN value END), 0) AS week,
+        nullif(max(CASE WHEN which = 'month' THEN value END), 0) AS month
+    FROM figures
+    GROUP BY place, figure, meaning
+)
+SELECT
+    figure,
+    meaning,
+    value / 10000.0 AS value,
+    CASE WHEN value < day THEN -1 ELSE 1 END * ((abs(value - day) * 20000 + day) / (2 * day)) / 100.0 AS change_day,
+    CASE WHEN value < week THEN -1 ELSE 1 END * ((abs(value - week) * 20000 + week) / (2 * week)) / 100.0 AS change_week,
+    CASE WHEN value < month THEN -1 ELSE 1 END * ((abs(value - month) * 20000 + month) / (2 * month)) / 100.0 AS change_month
+FROM side_by_side
+ORDER BY place

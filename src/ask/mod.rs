@@ -1,0 +1,54 @@
+//! Ask: how do texts of SQL become answers that a person or a program can read?
+//!
+//! ```text
+//! Source ─▶ script::parse ─▶ Parsed ─▶ Arguments::bind ─▶ answer ─▶ DataFrame ─▶ output::write ─▶ stdout or OutputFile
+//! ```
+//! Everything is checked before anything runs: the syntax of all statements, then the names, types and values of the
+//! parameters. Results are written as they come, except where columns must be aligned.
+
+mod errors;
+mod files;
+mod header;
+mod output;
+mod parameters;
+mod script;
+mod tables;
+
+pub use errors::{Located, Usage, locate, plain};
+pub use files::OutputFile;
+pub use header::Header;
+pub use output::{Format, Numbers, write};
+pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
+pub use script::{Parsed, Source, parse};
+
+use datafusion::common::Result;
+use datafusion::prelude::{DataFrame, SessionContext};
+
+/// Plans one statement; runs it if it is one that returns no rows (`SET`, `CREATE VIEW`, …), which gives `None`.
+///
+/// Errors point into `source`.
+pub async fn answer(
+    context: &SessionContext,
+    source: &Source,
+    statement: &Parsed,
+    arguments: &Arguments,
+) -> Result<Option<DataFrame>> {
+    match plan(context, statement, arguments).await {
+        Ok(frame) if !frame.schema().fields().is_empty() => Ok(Some(frame)),
+        Ok(frame) => match frame.collect().await {
+            Ok(_) => Ok(None),
+            Err(e) => Err(errors::locate(&e, source, statement)),
+        },
+        Err(e) => Err(arguments.hint(errors::locate(&e, source, statement))),
+    }
+}
+
+async fn plan(context: &SessionContext, statement: &Parsed, arguments: &Arguments) -> Result<DataFrame> {
+    let mut bound = statement.statement.clone();
+    tables::register_files(context, &bound).await?;
+    arguments.bind(context, &mut bound).await?;
+    // Without spans an error cannot point at the column or table it is about.
+    context.state_ref().write().config_mut().options_mut().sql_parser.collect_spans = true;
+    let plan = context.state().statement_to_plan(bound).await?;
+    context.execute_logical_plan(plan).await
+}

@@ -1,0 +1,179 @@
+//! The one place where values meet a statement: a visitor that replaces placeholders in the syntax tree.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::{CopyToSource, Statement};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Array, Expr, Ident, Statement as SqlStatement, Subscript, Value as SqlValue, ValueWithSpan,
+    Visit, VisitMut, Visitor, VisitorMut,
+};
+
+use crate::ask::errors::Usage;
+use crate::ask::parameters::Arguments;
+use crate::ask::parameters::value::{Value, string};
+use crate::error::did_you_mean;
+
+/// Replaces every `$name` that has a value.
+pub(super) async fn bind(
+    arguments: &Arguments,
+    context: &SessionContext,
+    statement: &mut Statement,
+) -> Result<()> {
+    let used = names(statement);
+    let is_column = |name: &String| matches!(arguments.0.get(name).map(|a| &a.value), Some(Value::Column(_)));
+    let columns = if used.iter().any(is_column) { columns(context, statement).await? } else { Vec::new() };
+    let mut binder = Binder { arguments, columns };
+    match visit_mut(statement, &mut binder) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+/// The parameters that a statement needs.
+pub(in crate::ask) fn names(statement: &Statement) -> BTreeSet<String> {
+    let mut names = Names(BTreeSet::new());
+    let _ = visit(statement, &mut names);
+    names.0
+}
+
+struct Names(BTreeSet<String>);
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+        if let SqlValue::Placeholder(placeholder) = &value.value
+            && let Some(name) = placeholder.strip_prefix('$')
+        {
+            self.0.insert(name.to_string());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Binder<'a> {
+    arguments: &'a Arguments,
+    /// Columns of the tables that the statement reads.
+    columns: Vec<String>,
+}
+
+impl VisitorMut for Binder<'_> {
+    type Break = Box<DataFusionError>;
+
+    /// Where the whole expression depends on the kind of the value in it.
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        match expr {
+            Expr::InList { list, .. } => {
+                let spelt_out = list.drain(..).flat_map(|element| match self.value(&element) {
+                    Some(Value::List(elements)) => elements.clone(),
+                    _ => vec![element],
+                });
+                let spelt_out: Vec<Expr> = spelt_out.collect();
+                *list = spelt_out;
+            }
+            // INTERVAL $gap, where the value is an interval already.
+            Expr::Interval(interval) if interval.leading_field.is_none() => {
+                if let Some(Value::Interval(value)) = self.value(&interval.value) {
+                    *expr = value.clone();
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        let replacement = match self.value(expr) {
+            None => return ControlFlow::Continue(()),
+            Some(Value::Literal(value) | Value::Interval(value) | Value::Filter(value)) => value.clone(),
+            Some(Value::List(elements)) => Expr::Array(Array { elem: elements.clone(), named: false }),
+            Some(Value::Column(name)) => match self.column(name) {
+                Ok(column) => column,
+                Err(error) => return ControlFlow::Break(Box::new(error)),
+            },
+        };
+        *expr = replacement;
+        ControlFlow::Continue(())
+    }
+}
+
+impl Binder<'_> {
+    fn value(&self, expr: &Expr) -> Option<&Value> {
+        let Expr::Value(ValueWithSpan { value: SqlValue::Placeholder(placeholder), .. }) = expr else {
+            return None;
+        };
+        self.arguments.0.get(placeholder.strip_prefix('$')?).map(|argument| &argument.value)
+    }
+
+    fn column(&self, name: &str) -> Result<Expr> {
+        if self.columns.iter().any(|column| column == name) {
+            return Ok(Expr::Identifier(Ident::with_quote('"', name)));
+        }
+        match name.split_once('.') {
+            Some(("props", property)) if self.columns.iter().any(|column| column == "props") => {
+                Ok(Expr::CompoundFieldAccess {
+                    root: Box::new(Expr::Identifier(Ident::with_quote('"', "props"))),
+                    access_chain: vec![AccessExpr::Subscript(Subscript::Index { index: string(property) })],
+                })
+            }
+            _ => {
+                let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+                Err(Usage::error(format!(
+                    "'{name}' is not a column here; the columns are {}{}",
+                    columns.join(", "),
+                    did_you_mean(name, &columns)
+                )))
+            }
+        }
+    }
+}
+
+async fn columns(context: &SessionContext, statement: &Statement) -> Result<Vec<String>> {
+    let mut columns = Vec::new();
+    for reference in context.state().resolve_table_references(statement)? {
+        // A name that is no table is the planner's to report, with its place.
+        let Ok(provider) = context.table_provider(reference).await else {
+            continue;
+        };
+        for field in provider.schema().fields() {
+            if !columns.contains(field.name()) {
+                columns.push(field.name().clone());
+            }
+        }
+    }
+    Ok(columns)
+}
+
+fn visit<V: Visitor>(statement: &Statement, visitor: &mut V) -> ControlFlow<V::Break> {
+    match statement {
+        // $1 in PREPARE is a parameter of the prepared statement.
+        Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Prepare { .. }) => {
+            ControlFlow::Continue(())
+        }
+        Statement::Statement(inner) => Visit::visit(inner, visitor),
+        Statement::Explain(explain) => visit(&explain.statement, visitor),
+        Statement::CopyTo(copy) => match &copy.source {
+            CopyToSource::Query(query) => Visit::visit(query, visitor),
+            CopyToSource::Relation(_) => ControlFlow::Continue(()),
+        },
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
+    }
+}
+
+fn visit_mut<V: VisitorMut>(statement: &mut Statement, visitor: &mut V) -> ControlFlow<V::Break> {
+    match statement {
+        Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Prepare { .. }) => {
+            ControlFlow::Continue(())
+        }
+        Statement::Statement(inner) => VisitMut::visit(inner, visitor),
+        Statement::Explain(explain) => visit_mut(&mut explain.statement, visitor),
+        Statement::CopyTo(copy) => match &mut copy.source {
+            CopyToSource::Query(query) => VisitMut::visit(query, visitor),
+            CopyToSource::Relation(_) => ControlFlow::Continue(()),
+        },
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => ControlFlow::Continue(()),
+    }
+}

@@ -1,0 +1,269 @@
+//! How does a value from the command line get into a statement?
+//!
+//! As a typed literal in place of `$name` in the *parsed* statement, after the value has been checked against the
+//! parameter's type. Text is never pasted into text, so no value can change what a statement does.
+//!
+//! A report declares its parameters in its header. In other SQL a parameter is text, or what `-p name:type=value` says.
+
+mod bind;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
+
+use crate::ask::errors::{self, Usage};
+use crate::ask::script::Parsed;
+use crate::error::did_you_mean;
+
+pub(super) use bind::names;
+use value::Value;
+
+/// What a parameter accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterType {
+    Text,
+    Int,
+    Float,
+    Bool,
+    Date,
+    Timestamp,
+    Interval,
+    /// Several values: in `IN ($name)` they are spelt out, elsewhere they are an array.
+    List,
+    /// A column of the tables that the statement reads, or `props.name`, one property of an event.
+    Column,
+    /// One Boolean expression over the statement's columns, without subqueries.
+    Filter,
+}
+
+/// A parameter that a text of SQL declares.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    pub name: String,
+    pub kind: ParameterType,
+    /// As written; without one the parameter must be given.
+    pub default: Option<String>,
+    /// The only values it may have; empty: any of its type.
+    pub accepted: Vec<String>,
+    /// What it means, for people.
+    pub meaning: String,
+}
+
+/// One `-p name[:type]=value`.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub name: String,
+    pub kind: Option<ParameterType>,
+    pub value: String,
+}
+
+/// Checked values by parameter name.
+#[derive(Debug, Clone, Default)]
+pub struct Arguments(BTreeMap<String, Argument>);
+
+#[derive(Debug, Clone)]
+struct Argument {
+    value: Value,
+    /// The value as it was written.
+    text: String,
+    /// Nobody said what type it has, so it is text.
+    is_untyped: bool,
+}
+
+impl Arguments {
+    /// The values of a text that declares `declared`; a given name that it does not declare is left out.
+    ///
+    /// `resolve` turns the names of values, such as `first_day`, into values.
+    pub fn declared(
+        declared: &[Parameter],
+        given: &[Given],
+        resolve: impl Fn(&Parameter, &str) -> Result<String>,
+    ) -> Result<Self> {
+        let mut arguments = BTreeMap::new();
+        for parameter in declared {
+            let last = given.iter().rev().find(|given| given.name == parameter.name);
+            if let Some(kind) = last.and_then(|given| given.kind).filter(|kind| *kind != parameter.kind) {
+                return Err(Usage::error(format!(
+                    "parameter {} is declared as {}, but given as {kind}",
+                    parameter.name, parameter.kind
+                )));
+            }
+            let Some(text) = last.map(|given| &given.value).or(parameter.default.as_ref()) else {
+                return Err(Usage::error(format!(
+                    "parameter {} ({}) is missing: give -p {}=…",
+                    parameter.name, parameter.kind, parameter.name
+                )));
+            };
+            let text = resolve(parameter, text)?;
+            check_accepted(parameter, &text)?;
+            let value = Value::parse(&parameter.name, parameter.kind, &text)?;
+            arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false });
+        }
+        Ok(Self(arguments))
+    }
+
+    /// The values of a text that declares nothing: each has the type given with it, or is text.
+    pub fn undeclared(given: &[Given]) -> Result<Self> {
+        let mut arguments = BTreeMap::new();
+        for Given { name, kind, value: text } in given {
+            let value = Value::parse(name, kind.unwrap_or(ParameterType::Text), text)?;
+            let argument = Argument { value, text: text.clone(), is_untyped: kind.is_none() };
+            arguments.insert(name.clone(), argument);
+        }
+        Ok(Self(arguments))
+    }
+
+    /// Fails unless every `$name` of `statements` has a value.
+    pub fn cover(&self, statements: &[Parsed]) -> Result<()> {
+        for parsed in statements {
+            let needed = parsed.parameters();
+            if let Some(missing) = needed.iter().find(|name| !self.0.contains_key(*name)) {
+                let needed: Vec<String> = needed.iter().map(|name| format!("${name}")).collect();
+                return Err(Usage::error(format!(
+                    "parameter {missing} is missing: statement {} needs {}; give -p {missing}=… \
+                     or -p {missing}:type=… with one of the types {}",
+                    parsed.number,
+                    needed.join(", "),
+                    ParameterType::NAMES.join(", "),
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the values into the statement.
+    pub async fn bind(&self, context: &SessionContext, statement: &mut Statement) -> Result<()> {
+        bind::bind(self, context, statement).await
+    }
+
+    /// Name and value as given, in order of name.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, argument)| (name.as_str(), argument.text.as_str()))
+    }
+
+    /// A query that fails with a parameter of no stated type may fail because that made it text.
+    pub(super) fn hint(&self, error: DataFusionError) -> DataFusionError {
+        let better =
+            self.0.iter().filter(|(_, argument)| argument.is_untyped).find_map(|(name, argument)| {
+                let kinds =
+                    [ParameterType::Int, ParameterType::Float, ParameterType::Date, ParameterType::Bool];
+                let kind =
+                    kinds.into_iter().find(|kind| Value::parse(name, *kind, &argument.text).is_ok())?;
+                Some(format!("\n  note: ${name} is text; -p {name}:{kind}={} makes it {kind}", argument.text))
+            });
+        match (better, error) {
+            (Some(note), DataFusionError::External(inner)) if inner.is::<errors::Located>() => {
+                DataFusionError::External(format!("{inner}{note}").into())
+            }
+            (_, error) => error,
+        }
+    }
+}
+
+/// Fails if one of `given` is used by no text; `used` are the names that some text declares or needs.
+pub fn check_known(given: &[Given], used: &[&str]) -> Result<()> {
+    match given.iter().find(|given| !used.contains(&given.name.as_str())) {
+        None => Ok(()),
+        Some(Given { name, .. }) => Err(Usage::error(match used {
+            [] => format!("parameter {name} is given, but nothing here has parameters"),
+            _ => format!(
+                "parameter {name} is given, but the parameters are {}{}",
+                used.join(", "),
+                did_you_mean(name, used)
+            ),
+        })),
+    }
+}
+
+fn check_accepted(parameter: &Parameter, text: &str) -> Result<()> {
+    if parameter.accepted.is_empty() || parameter.accepted.iter().any(|accepted| accepted == text) {
+        return Ok(());
+    }
+    let accepted: Vec<&str> = parameter.accepted.iter().map(String::as_str).collect();
+    Err(Usage::error(format!(
+        "parameter {}: '{text}' is not one of {}{}",
+        parameter.name,
+        accepted.join(", "),
+        did_you_mean(text, &accepted)
+    )))
+}
+
+impl FromStr for Given {
+    type Err = DataFusionError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Usage::error(format!("'{text}' is not name=value or name:type=value")));
+        };
+        let (name, kind) = match name.split_once(':') {
+            Some((name, kind)) => (name, Some(kind.trim().parse()?)),
+            None => (name, None),
+        };
+        let name = name.trim().trim_start_matches('$');
+        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            return Err(Usage::error(format!(
+                "'{name}' is not a parameter's name: letters, digits and underscores"
+            )));
+        }
+        Ok(Self { name: name.to_string(), kind, value: value.to_string() })
+    }
+}
+
+impl ParameterType {
+    pub const NAMES: [&'static str; 10] =
+        ["text", "int", "float", "bool", "date", "timestamp", "interval", "list", "column", "filter"];
+    const ALL: [Self; 10] = [
+        Self::Text,
+        Self::Int,
+        Self::Float,
+        Self::Bool,
+        Self::Date,
+        Self::Timestamp,
+        Self::Interval,
+        Self::List,
+        Self::Column,
+        Self::Filter,
+    ];
+
+    /// How a value of this type is written.
+    pub fn accepts(self) -> &'static str {
+        match self {
+            Self::Text => "any text",
+            Self::Int => "a whole number such as 42",
+            Self::Float => "a number such as 0.5",
+            Self::Bool => "true or false",
+            Self::Date => "a day as YYYY-MM-DD",
+            Self::Timestamp => "a time as YYYY-MM-DD HH:MM:SS, in UTC unless a zone follows, such as +08:00",
+            Self::Interval => "a duration such as '30 minutes' or '1 day 2 hours'",
+            Self::List => "values with commas between, or a JSON array",
+            Self::Column => "a column's name, or props.name for a property",
+            Self::Filter => "a Boolean expression such as os = 'iOS', without subqueries",
+        }
+    }
+}
+
+impl Display for ParameterType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES[*self as usize])
+    }
+}
+
+impl FromStr for ParameterType {
+    type Err = DataFusionError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match Self::NAMES.iter().position(|name| *name == text) {
+            Some(at) => Ok(Self::ALL[at]),
+            None => Err(Usage::error(format!(
+                "'{text}' is not a parameter type: {}{}",
+                Self::NAMES.join(", "),
+                did_you_mean(text, &Self::NAMES)
+            ))),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! From the text of a value to a checked piece of a parsed statement.
+
+use std::ops::ControlFlow;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use datafusion::arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
+use datafusion::common::Result;
+use datafusion::sql::parser::DFParser;
+use datafusion::sql::sqlparser::ast::{
+    DataType, Expr, Interval, Query, TimezoneInfo, TypedString, Value as SqlValue, ValueWithSpan, Visit,
+    Visitor,
+};
+
+use crate::ask::errors::{Usage, plain};
+use crate::ask::parameters::ParameterType;
+
+/// What takes the place of `$name`.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Literal(Expr),
+    Interval(Expr),
+    List(Vec<Expr>),
+    /// Checked against the tables of the statement it goes into.
+    Column(String),
+    Filter(Expr),
+}
+
+impl Value {
+    /// Checks `text` against the type.
+    pub(super) fn parse(name: &str, kind: ParameterType, text: &str) -> Result<Self> {
+        let parsed = match kind {
+            ParameterType::Text => Ok(Self::Literal(string(text))),
+            ParameterType::Int => int(text).map(Self::Literal),
+            ParameterType::Float => float(text).map(Self::Literal),
+            ParameterType::Bool => bool(text).map(Self::Literal),
+            ParameterType::Date => date(text).map(Self::Literal),
+            ParameterType::Timestamp => timestamp(text).map(Self::Literal),
+            ParameterType::Interval => interval(text).map(Self::Interval),
+            ParameterType::List => list(text).map(Self::List),
+            ParameterType::Column => Ok(Self::Column(text.trim().to_string())),
+            ParameterType::Filter => filter(text).map(Self::Filter),
+        };
+        parsed.map_err(|reason| {
+            let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            Usage::error(format!("parameter {name}: '{text}' is not {}{reason}", described(kind)))
+        })
+    }
+}
+
+fn described(kind: ParameterType) -> String {
+    let article = if matches!(kind, ParameterType::Int | ParameterType::Interval) { "an" } else { "a" };
+    format!("{article} {kind}: accepted is {}", kind.accepts())
+}
+
+/// `Err` carries what is wrong beyond "not of this type", if there is more to say.
+type Checked<T> = std::result::Result<T, Option<String>>;
+const NOT_OF_THIS_TYPE: Option<String> = None;
+
+pub(super) fn string(text: &str) -> Expr {
+    literal(SqlValue::SingleQuotedString(text.to_string()))
+}
+
+fn literal(value: SqlValue) -> Expr {
+    Expr::Value(value.with_empty_span())
+}
+
+fn int(text: &str) -> Checked<Expr> {
+    let number: i64 = text.trim().parse().map_err(|_| NOT_OF_THIS_TYPE)?;
+    Ok(literal(SqlValue::Number(number.to_string(), false)))
+}
+
+fn float(text: &str) -> Checked<Expr> {
+    let number: f64 = text.trim().parse().map_err(|_| NOT_OF_THIS_TYPE)?;
+    if !number.is_finite() {
+        return Err(Some("it is not finite".to_string()));
+    }
+    // The debug form keeps a point or an exponent, without which the planner would read an integer.
+    Ok(literal(SqlValue::Number(format!("{number:?}"), false)))
+}
+
+fn bool(text: &str) -> Checked<Expr> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(literal(SqlValue::Boolean(true))),
+        "false" => Ok(literal(SqlValue::Boolean(false))),
+        _ => Err(NOT_OF_THIS_TYPE),
+    }
+}
+
+fn date(text: &str) -> Checked<Expr> {
+    let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").map_err(|_| NOT_OF_THIS_TYPE)?;
+    Ok(typed(DataType::Date, day.format("%Y-%m-%d").to_string()))
+}
+
+fn timestamp(text: &str) -> Checked<Expr> {
+    let text = text.trim();
+    let utc = match DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1)) {
+        Ok(zoned) => Some(zoned.naive_utc()),
+        Err(_) => ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)),
+    };
+    let utc = utc.ok_or(NOT_OF_THIS_TYPE)?;
+    let kind = DataType::Timestamp(None, TimezoneInfo::None);
+    Ok(typed(kind, utc.format("%Y-%m-%d %H:%M:%S%.6f").to_string()))
+}
+
+fn typed(data_type: DataType, text: String) -> Expr {
+    let value = SqlValue::SingleQuotedString(text).with_empty_span();
+    Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: false })
+}
+
+fn interval(text: &str) -> Checked<Expr> {
+    parse_interval_month_day_nano(text.trim()).map_err(|_| NOT_OF_THIS_TYPE)?;
+    Ok(Expr::Interval(Interval {
+        value: Box::new(string(text.trim())),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    }))
+}
+
+/// A JSON array keeps its numbers and its commas; without brackets every element is text.
+fn list(text: &str) -> Checked<Vec<Expr>> {
+    let text = text.trim();
+    if text.is_empty() || text == "[]" {
+        return Err(Some("it holds no value".to_string()));
+    }
+    if !text.starts_with('[') {
+        return Ok(text.split(',').map(|element| string(element.trim())).collect());
+    }
+    let elements: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|e| Some(e.to_string()))?;
+    elements
+        .into_iter()
+        .map(|element| match element {
+            serde_json::Value::String(text) => Ok(string(&text)),
+            serde_json::Value::Number(number) => Ok(literal(SqlValue::Number(number.to_string(), false))),
+            serde_json::Value::Bool(value) => Ok(literal(SqlValue::Boolean(value))),
+            other => Err(Some(format!("{other} is neither text nor number nor Boolean"))),
+        })
+        .collect()
+}
+
+/// One expression and nothing behind it; whether it is Boolean shows when the statement is planned.
+fn filter(text: &str) -> Checked<Expr> {
+    let parsed = DFParser::parse_sql_into_expr(text).map_err(|e| Some(plain(&e)))?;
+    if let Some(alias) = parsed.alias {
+        return Err(Some(format!("'{alias}' behind the expression")));
+    }
+    match parsed.expr.visit(&mut NoQuery) {
+        ControlFlow::Continue(()) => Ok(Expr::Nested(Box::new(parsed.expr))),
+        ControlFlow::Break(reason) => Err(Some(reason.to_string())),
+    }
+}
+
+/// Stops at a subquery or a placeholder.
+struct NoQuery;
+
+impl Visitor for NoQuery {
+    type Break = &'static str;
+
+    fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<Self::Break> {
+        ControlFlow::Break("it holds a subquery")
+    }
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<Self::Break> {
+        match value.value {
+            SqlValue::Placeholder(_) => ControlFlow::Break("it holds a parameter"),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}

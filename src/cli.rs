@@ -1,0 +1,222 @@
+//! What was typed: the words of the command line and their types, no more.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use footfall::EngineOptions;
+use footfall::ask::{Format, Given, plain};
+
+/// Behavioural analytics as SQL: who came, what they did, where they left, who came back.
+#[derive(Debug, Parser)]
+#[command(name = "footfall", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+const AFTER_HELP: &str = "\
+Results go to stdout, messages and progress to stderr.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 landed with rejected rows under --strict, 4 time-out, 130 cancelled.
+
+To begin: footfall demo";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Land event files in a store: every row is checked, a file lands once
+    Land(LandArgs),
+    /// Run SQL over a store, or over anyone's Parquet, CSV and JSON files
+    Sql(SqlArgs),
+    /// Run reports: every .sql file with a title, to CSV, JSON or Markdown
+    Report(ReportArgs),
+    /// Bring a store's files to one per shard and week
+    Compact(StoreArgs),
+    /// Say what a store holds
+    Info(StoreArgs),
+    /// Land a bundled real log, run the reports and say what to try next
+    Demo(DemoArgs),
+    /// The reference of the SQL functions, or the page of one
+    Functions(FunctionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Limits {
+    /// Memory that queries and landing may hold, such as 512MB or 2GB (of 1024s)
+    #[arg(long, global = true, value_name = "SIZE", value_parser = bytes, help_heading = "Limits")]
+    pub(crate) memory_limit: Option<usize>,
+    /// Threads to work with; all processors without it
+    #[arg(long, global = true, value_name = "N", value_parser = threads, help_heading = "Limits")]
+    pub(crate) threads: Option<usize>,
+    /// Give up after this time, such as 30s, 5m or 1h, with exit code 4
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub(crate) timeout: Option<Duration>,
+    /// No messages and no progress, only results and errors
+    #[arg(long, short, global = true, help_heading = "Limits")]
+    pub(crate) quiet: bool,
+}
+
+impl Limits {
+    pub(crate) fn engine_options(&self) -> EngineOptions {
+        EngineOptions { threads: self.threads, memory_limit: self.memory_limit, ..EngineOptions::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LandArgs {
+    /// Files of events: JSON lines, CSV with a header or Parquet, with or without .gz
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Folder of the store; made if it does not exist
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// How the files' columns become events: a built-in mapping's name or a .toml file
+    #[arg(long, default_value = "footfall", value_name = "NAME|FILE")]
+    pub(crate) map: String,
+    /// Format of the files; by default what each file's name says
+    #[arg(long, value_parser = PossibleValuesParser::new(["jsonl", "csv", "parquet"]))]
+    pub(crate) format: Option<String>,
+    /// Zone in which a new store counts days; Asia/Shanghai without it. Fixed once the store exists
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+    /// Exit with 3 if any row was rejected
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// Statements; with neither these nor -f, or for '-', they are read from stdin
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: Vec<String>,
+    /// Folder of the store; without one, SQL over files: select * from 'events.parquet'
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// File of statements, run before those of the command line
+    #[arg(long = "file", short, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) parameters: ParameterArgs,
+    /// Form of the rows
+    #[arg(long, default_value = "table", value_parser = formats())]
+    pub(crate) format: Format,
+    /// Write the one result there instead of stdout: the whole file or none
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ParameterArgs {
+    /// Value of $NAME, as NAME=VALUE or NAME:TYPE=VALUE; types: text, int, float, bool, date, timestamp, interval,
+    /// list, column, filter. Without a type: as declared in the file's header, else text
+    #[arg(long = "parameter", short, value_name = "NAME[:TYPE]=VALUE", value_parser = given)]
+    pub(crate) parameter: Vec<Given>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Folder of the store
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR", required_unless_present = "list")]
+    pub(crate) store: Option<PathBuf>,
+    /// Folder of .sql files to run instead of the built-in reports
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pack: Option<PathBuf>,
+    /// Only these reports: access/pages, pages, or access for all of a folder
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// List the reports with their parameters
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// One local day: the same as --from and --to
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
+    pub(crate) date: Option<String>,
+    /// First local day; the store's first without it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) from: Option<String>,
+    /// Last local day; the store's last without it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) parameters: ParameterArgs,
+    /// Form of the rows
+    #[arg(long, default_value = "markdown", value_parser = formats())]
+    pub(crate) format: Format,
+    /// Write one file per report into this folder instead of stdout; each is whole or missing
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// Folder of the store
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
+    pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Folder to write to
+    #[arg(long, short, default_value = "footfall-demo", value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FunctionsArgs {
+    /// A function's name
+    pub(crate) name: Option<String>,
+}
+
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::NAMES).try_map(|name| name.parse::<Format>().map_err(|e| plain(&e)))
+}
+
+fn given(text: &str) -> Result<Given, String> {
+    text.parse().map_err(|e| plain(&e))
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a whole number from 1".to_string()),
+        Ok(threads) => Ok(threads),
+    }
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let (number, unit) = split_unit(text);
+    let factor = match unit.to_ascii_uppercase().as_str() {
+        "" | "B" => 1_u64,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        "G" | "GB" | "GIB" => 1 << 30,
+        "T" | "TB" | "TIB" => 1 << 40,
+        _ => return Err("a size such as 512MB or 2GB".to_string()),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok((number * factor as f64) as usize),
+        _ => Err("a size such as 512MB or 2GB".to_string()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split_unit(text);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a time such as 30s, 5m or 1h".to_string()),
+    };
+    let number = number.parse::<f64>().ok().filter(|number| *number > 0.0);
+    number
+        .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
+        .ok_or_else(|| "a time such as 30s, 5m or 1h".to_string())
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number.trim(), unit)
+}

@@ -1,0 +1,179 @@
+//! `footfall land`: files in, and an account of every row.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use datafusion::common::{DataFusionError, Result};
+use footfall::land::{Format, LandOptions, Landed, Mapping, Progress, land};
+use footfall::store::Store;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{LandArgs, Limits};
+use crate::commands::{Outcome, grouped, say, tell};
+
+pub(crate) async fn run(args: &LandArgs, limits: &Limits) -> Result<Outcome> {
+    let map = match args.map.as_str() {
+        file if file.ends_with(".toml") => Mapping::from_file(Path::new(file))?,
+        name => Mapping::named(name)?,
+    };
+    let format = args.format.as_deref().map(str::parse::<Format>).transpose()?;
+    let landed = land_files(&args.files, &args.store, map, format, args.tz.as_deref(), limits).await?;
+    let was_rejected = landed.iter().any(|landed| landed.quarantined > 0);
+    Ok(if args.strict && was_rejected { Outcome::Rejected } else { Outcome::Done })
+}
+
+/// Lands the files one after the other and says what became of each; a failure leaves those before it landed.
+pub(crate) async fn land_files(
+    files: &[PathBuf],
+    store: &Path,
+    map: Mapping,
+    format: Option<Format>,
+    time_zone: Option<&str>,
+    limits: &Limits,
+) -> Result<Vec<Landed>> {
+    // A misspelt name should not leave an empty store behind.
+    for file in files {
+        std::fs::metadata(file)
+            .map_err(|e| DataFusionError::Execution(format!("cannot read {}: {e}", file.display())))?;
+    }
+    let store = Store::open_or_create(store, time_zone).await?;
+    let mut options = LandOptions { format, ..LandOptions::new(map) };
+    if let Some(bytes) = limits.memory_limit {
+        options.memory_limit = bytes;
+    }
+    let shows_bar = std::io::stderr().is_terminal() && !limits.quiet;
+    let teller = Teller { limits, bar: shows_bar.then(Bar::default) };
+    let started = Instant::now();
+    let all = land(&store, files, &options, &teller).await?;
+    if all.len() > 1 {
+        tell(limits, account("total", &Landed { seconds: started.elapsed().as_secs_f64(), ..total(&all) }))?;
+    }
+    let quarantined: u64 = all.iter().map(|landed| landed.quarantined).sum();
+    if quarantined > 0 {
+        say(limits, "rejected rows and their reasons: select * from quarantine");
+    }
+    Ok(all)
+}
+
+/// Every row of a file, by what became of it.
+fn account(name: &str, landed: &Landed) -> String {
+    if landed.already {
+        return format!("{name}: has landed before, nothing to do");
+    }
+    let mut parts = vec![format!("{} landed", grouped(landed.landed))];
+    let others = [
+        (landed.duplicates, "duplicates"),
+        (landed.quarantined, "quarantined"),
+        (landed.left_out, "left out by the mapping"),
+    ];
+    for (at, (rows, what)) in others.into_iter().enumerate() {
+        // What a mapping leaves out is only worth a word where one does.
+        if rows > 0 || at < 2 {
+            parts.push(format!("{} {what}", grouped(rows)));
+        }
+    }
+    let rate = landed.rows as f64 / landed.seconds.max(1e-9);
+    format!(
+        "{name}: {} rows = {}; {:.2} s, {} rows/s",
+        grouped(landed.rows),
+        parts.join(" + "),
+        landed.seconds,
+        grouped(rate as u64)
+    )
+}
+
+fn total(all: &[Landed]) -> Landed {
+    let sum = |count: fn(&Landed) -> u64| all.iter().map(count).sum();
+    Landed {
+        source: PathBuf::new(),
+        rows: sum(|landed| landed.rows),
+        left_out: sum(|landed| landed.left_out),
+        landed: sum(|landed| landed.landed),
+        duplicates: sum(|landed| landed.duplicates),
+        quarantined: sum(|landed| landed.quarantined),
+        seconds: all.iter().map(|landed| landed.seconds).sum(),
+        already: all.iter().all(|landed| landed.already),
+        files: all.iter().map(|landed| landed.files).sum(),
+        bytes: sum(|landed| landed.bytes),
+        version: all.iter().filter_map(|landed| landed.version).max(),
+    }
+}
+
+/// Says what became of each file, under a bar where there is a terminal.
+struct Teller<'a> {
+    limits: &'a Limits,
+    bar: Option<Bar>,
+}
+
+impl Progress for Teller<'_> {
+    fn begin(&self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.begin(bytes);
+        }
+    }
+
+    fn advance(&self, rows: u64, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.advance(rows, bytes);
+        }
+    }
+
+    fn landed(&self, landed: &Landed) {
+        let say = || tell(self.limits, account(&landed.source.display().to_string(), landed)).ok();
+        match &self.bar {
+            Some(bar) => bar.with(|bar| bar.suspend(say)),
+            None => say(),
+        };
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.end();
+        }
+    }
+}
+
+/// A bar over the bytes of all files that tells the rows per second.
+#[derive(Default)]
+struct Bar {
+    bar: std::sync::Mutex<Option<ProgressBar>>,
+    rows: AtomicU64,
+}
+
+impl Bar {
+    fn with<T>(&self, act: impl FnOnce(&ProgressBar) -> Option<T>) -> Option<T> {
+        // A bar that another thread left in a bad state is not worth an error.
+        self.bar.lock().ok().and_then(|bar| bar.as_ref().and_then(act))
+    }
+
+    fn begin(&self, bytes: u64) {
+        let bar = ProgressBar::new(bytes);
+        let template = "{wide_bar} {bytes}/{total_bytes}, {msg}, {eta} left";
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.enable_steady_tick(Duration::from_millis(250));
+        if let Ok(mut slot) = self.bar.lock() {
+            *slot = Some(bar);
+        }
+    }
+
+    fn advance(&self, rows: u64, bytes: u64) {
+        let rows = self.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        self.with(|bar| {
+            let rate = rows as f64 / bar.elapsed().as_secs_f64().max(1e-9);
+            bar.set_message(format!("{} rows, {} rows/s", grouped(rows), grouped(rate as u64)));
+            bar.inc(bytes);
+            Some(())
+        });
+    }
+
+    fn end(&self) {
+        self.with(|bar| {
+            bar.finish_and_clear();
+            Some(())
+        });
+    }
+}

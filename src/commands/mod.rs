@@ -1,0 +1,80 @@
+//! The commands, one file each: they connect the words of the command line to the library and print.
+
+pub(crate) mod compact;
+pub(crate) mod demo;
+pub(crate) mod functions;
+pub(crate) mod info;
+pub(crate) mod land;
+pub(crate) mod report;
+pub(crate) mod sql;
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use datafusion::common::{DataFusionError, Result};
+use footfall::Engine;
+use footfall::ask::Usage;
+
+use crate::cli::Limits;
+
+/// How a command ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    /// Landed, but not every row, and that was asked to be told.
+    Rejected,
+}
+
+/// A session over the store, or over files alone.
+async fn engine(store: Option<&Path>, limits: &Limits) -> Result<Engine> {
+    match store {
+        Some(store) => Engine::open(store, &limits.engine_options()).await,
+        None => Engine::new(&limits.engine_options()),
+    }
+}
+
+/// Tells the person at the terminal or the log of a batch run.
+fn say(limits: &Limits, message: impl AsRef<str>) {
+    if !limits.quiet {
+        eprintln!("{}", message.as_ref());
+    }
+}
+
+/// Tells only a person at the terminal.
+fn remark(limits: &Limits, message: impl AsRef<str>) {
+    if std::io::stderr().is_terminal() {
+        say(limits, message);
+    }
+}
+
+/// A command's one-line answer, on stdout; `--quiet` is for those who do not want it.
+fn tell(limits: &Limits, line: impl AsRef<str>) -> Result<()> {
+    if !limits.quiet {
+        let mut out = std::io::stdout();
+        writeln!(out, "{}", line.as_ref())?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// What makes the exit code 2.
+fn usage(message: impl Into<String>) -> DataFusionError {
+    DataFusionError::External(Box::new(Usage(message.into())))
+}
+
+fn stdout() -> impl Write + Send {
+    BufWriter::with_capacity(1 << 16, std::io::stdout())
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,23 @@
+//! What may be `SET`: options under the prefix `footfall.`.
+
+use datafusion::common::config::ConfigExtension;
+use datafusion::common::extensions_options;
+
+extensions_options! {
+    /// Options of Footfall, `SET footfall.<name> = …`.
+    pub struct FootfallOptions {
+        /// Zone in which days, weeks and months are counted, an IANA name such as `Asia/Shanghai`.
+        /// Starts as the store's zone; UTC without a store.
+        pub time_zone: String, default = "UTC".to_string()
+        /// Execute session functions by the streaming operator where the plan proves order by (user, time).
+        /// Off: the generic window operator, which holds a whole partition in memory. For comparison only.
+        pub stream_sessions: bool, default = true
+        /// Read only the days that a filter on a session view can depend on.
+        /// Off: the views read all days. For comparison only.
+        pub bound_days: bool, default = true
+    }
+}
+
+impl ConfigExtension for FootfallOptions {
+    const PREFIX: &'static str = "footfall";
+}

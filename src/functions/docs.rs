@@ -1,0 +1,88 @@
+//! The reference of all functions, written from the documentation that each one carries.
+
+use std::fmt::Write;
+
+use super::{Function, all};
+
+/// The whole reference as Markdown: a table of contents, then a page for each function, mission by mission.
+pub fn reference() -> String {
+    let functions = all();
+    let mut missions: Vec<&str> = Vec::new();
+    for function in &functions {
+        let mission = mission(function);
+        if !missions.contains(&mission) {
+            missions.push(mission);
+        }
+    }
+    let mut contents = String::from("| function | kind | question |\n|---|---|---|\n");
+    let mut pages = String::new();
+    for name in missions {
+        let mine: Vec<&Function> = functions.iter().filter(|f| mission(f) == name).collect();
+        let question = mine.iter().find_map(|function| function.documentation()?.doc_section.description);
+        pages.push_str(&format!("\n## {name}\n"));
+        if let Some(question) = question {
+            pages.push_str(&format!("\n{question}\n"));
+        }
+        for function in mine {
+            let (name, kind) = (function.name(), function.kind());
+            // The first sentence of a description is the question that the function answers.
+            let first =
+                function.documentation().map(|docs| first_sentence(&docs.description)).unwrap_or_default();
+            contents.push_str(&format!("| [`{name}`](#{name}) | {kind} | {first} |\n"));
+            pages.push('\n');
+            pages.push_str(&write_page(function));
+        }
+    }
+    format!("{contents}{pages}")
+}
+
+/// The page of one function, by its name or an alias in any case; `None` when there is no such function.
+pub fn page(name: &str) -> Option<String> {
+    let name = name.to_lowercase();
+    all()
+        .iter()
+        .find(|function| function.name() == name || function.aliases().contains(&name))
+        .map(write_page)
+}
+
+fn mission(function: &Function) -> &'static str {
+    function.documentation().map_or("Functions", |docs| docs.doc_section.label)
+}
+
+fn first_sentence(description: &str) -> String {
+    let end = description.find(['.', '?', '\n']).map_or(description.len(), |end| end + 1);
+    description[..end].trim().replace('|', "\\|")
+}
+
+fn write_page(function: &Function) -> String {
+    let mut page = String::new();
+    write_into(&mut page, function).expect("writing to a String does not fail");
+    page
+}
+
+fn write_into(page: &mut String, function: &Function) -> std::fmt::Result {
+    writeln!(page, "### {}\n", function.name())?;
+    let Some(docs) = function.documentation() else {
+        return writeln!(page, "{}", function.kind());
+    };
+    writeln!(page, "```sql\n{}", docs.syntax_example)?;
+    for syntax in docs.alternative_syntax.iter().flatten() {
+        writeln!(page, "{syntax}")?;
+    }
+    writeln!(page, "```\n\n{}", docs.description.trim_end())?;
+    if let Some(arguments) = &docs.arguments {
+        writeln!(page, "\n| argument | meaning |\n|---|---|")?;
+        for (name, meaning) in arguments {
+            let meaning = meaning.replace('|', "\\|").replace('\n', " ");
+            writeln!(page, "| `{name}` | {meaning} |")?;
+        }
+    }
+    if let Some(example) = &docs.sql_example {
+        writeln!(page, "\n```sql\n{}\n```", example.trim_end())?;
+    }
+    if let Some(related) = &docs.related_udfs {
+        let links: Vec<String> = related.iter().map(|name| format!("[`{name}`](#{name})")).collect();
+        writeln!(page, "\nSee also {}.", links.join(", "))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! ④ The SQL functions: a folder is a mission, a file is a function of that name.
+//!
+//! This folder knows Arrow and DataFusion, no files and no tables, so that every function works in anyone's session. A
+//! function is a stateless value that its SQL name identifies; settings reach it as arguments only.
+//!
+//! [`all`] is the one list. Registration, the reference and the completion of names read it.
+
+pub mod docs;
+
+pub(crate) mod call;
+pub(crate) mod conditions;
+pub(crate) mod options;
+pub(crate) mod time;
+
+pub(crate) mod funnels;
+pub(crate) mod pages;
+pub(crate) mod retention;
+pub(crate) mod sessions;
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{AggregateUDF, Documentation, ScalarUDF, WindowUDF};
+
+/// Every function of Footfall, mission by mission.
+pub fn all() -> Vec<Function> {
+    [sessions::functions(), pages::functions(), retention::functions(), funnels::functions()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Makes every function known under its name and its aliases.
+pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for function in all() {
+        match function {
+            Function::Scalar(function) => drop(registry.register_udf(function)?),
+            Function::Aggregate(function) => drop(registry.register_udaf(function)?),
+            Function::Window(function) => drop(registry.register_udwf(function)?),
+        }
+    }
+    Ok(())
+}
+
+/// A function of any kind.
+#[derive(Debug, Clone)]
+pub enum Function {
+    Scalar(Arc<ScalarUDF>),
+    Aggregate(Arc<AggregateUDF>),
+    Window(Arc<WindowUDF>),
+}
+
+impl Function {
+    pub fn name(&self) -> &str {
+        match self {
+            Function::Scalar(function) => function.name(),
+            Function::Aggregate(function) => function.name(),
+            Function::Window(function) => function.name(),
+        }
+    }
+
+    pub fn aliases(&self) -> &[String] {
+        match self {
+            Function::Scalar(function) => function.aliases(),
+            Function::Aggregate(function) => function.aliases(),
+            Function::Window(function) => function.aliases(),
+        }
+    }
+
+    pub fn documentation(&self) -> Option<&Documentation> {
+        match self {
+            Function::Scalar(function) => function.documentation(),
+            Function::Aggregate(function) => function.documentation(),
+            Function::Window(function) => function.documentation(),
+        }
+    }
+
+    /// How a call is used: in a row, over a group, or over a window.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Function::Scalar(_) => "scalar function",
+            Function::Aggregate(_) => "aggregate function",
+            Function::Window(_) => "window function",
+        }
+    }
+}
+
+impl From<ScalarUDF> for Function {
+    fn from(function: ScalarUDF) -> Self {
+        Function::Scalar(Arc::new(function))
+    }
+}
+
+impl From<AggregateUDF> for Function {
+    fn from(function: AggregateUDF) -> Self {
+        Function::Aggregate(Arc::new(function))
+    }
+}
+
+impl From<WindowUDF> for Function {
+    fn from(function: WindowUDF) -> Self {
+        Function::Window(Arc::new(function))
+    }
+}

@@ -1,0 +1,174 @@
+//! Columns in, facts of a row out: the only place that knows in which types the arguments of a call may come.
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, StringViewArray,
+};
+use datafusion::arrow::buffer::BooleanBuffer;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Int32Type};
+use datafusion::common::Result;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::options::SessionSpec;
+use super::sessionizer::{Event, Row};
+
+/// The facts of one batch that decide about boundaries.
+pub(crate) struct Facts {
+    pub(crate) ts: Int64Array,
+    restart: Option<BooleanBuffer>,
+    close: Option<BooleanBuffer>,
+    split_on: Option<StringViewArray>,
+    events: Option<Vec<Event>>,
+    scene: Option<Int32Array>,
+    key: Option<StringViewArray>,
+}
+
+impl Facts {
+    /// `inputs` are the values of [`SessionSpec::inputs`].
+    pub(crate) fn new(spec: &SessionSpec, inputs: &[ArrayRef]) -> Result<Self> {
+        let columns = &spec.columns;
+        let column = |index: Option<usize>| index.map(|index| &inputs[index]);
+        Ok(Self {
+            ts: spec.time.ticks(&inputs[0])?,
+            restart: column(columns.restart).map(flags).transpose()?,
+            close: column(columns.close).map(flags).transpose()?,
+            split_on: column(columns.split_on).map(text).transpose()?,
+            events: column(columns.event).map(events).transpose()?,
+            scene: column(columns.scene).map(int32).transpose()?,
+            key: column(columns.key).map(text).transpose()?,
+        })
+    }
+
+    pub(crate) fn row(&self, i: usize) -> Row<'_> {
+        Row {
+            ts: self.ts.value(i),
+            restart: self.restart.as_ref().is_some_and(|flags| flags.value(i)),
+            close: self.close.as_ref().is_some_and(|flags| flags.value(i)),
+            split_on: self.split_on.as_ref().and_then(|values| value(values, i)),
+            event: self.event(i),
+            scene: self.scene(i),
+            key: self.key.as_ref().and_then(|values| value(values, i)),
+        }
+    }
+
+    pub(crate) fn event(&self, i: usize) -> Event {
+        self.events.as_ref().map_or(Event::Other, |events| events[i])
+    }
+
+    pub(crate) fn scene(&self, i: usize) -> Option<i32> {
+        self.scene.as_ref().filter(|scene| scene.is_valid(i)).map(|scene| scene.value(i))
+    }
+}
+
+/// The facts of one batch that make visits.
+pub(crate) struct VisitFacts {
+    pub(crate) is_page: BooleanBuffer,
+    pub(crate) pages: StringViewArray,
+    hashes: Hashes,
+    hide_show: HideShow,
+}
+
+enum HideShow {
+    Flags(Option<BooleanBuffer>, Option<BooleanBuffer>),
+    /// By the event's name, which is what `hide` and `show` mean where neither is given.
+    Events,
+}
+
+impl VisitFacts {
+    pub(crate) fn new(spec: &SessionSpec, inputs: &[ArrayRef]) -> Result<Self> {
+        let columns = &spec.columns;
+        let column = |index: Option<usize>| index.map(|index| &inputs[index]);
+        let page = &inputs[columns.page.unwrap_or(0)];
+        let pages = text(page)?;
+        let is_page = match column(columns.is_page) {
+            Some(is_page) => flags(is_page)?,
+            None => pages
+                .nulls()
+                .map_or_else(|| BooleanBuffer::new_set(pages.len()), |nulls| nulls.inner().clone()),
+        };
+        let hide_show = match (column(columns.hide), column(columns.show)) {
+            (None, None) => HideShow::Events,
+            (hide, show) => HideShow::Flags(hide.map(flags).transpose()?, show.map(flags).transpose()?),
+        };
+        Ok(Self { is_page, hashes: Hashes::new(page)?, pages, hide_show })
+    }
+
+    pub(crate) fn page_hash(&self, i: usize) -> Option<u64> {
+        if self.pages.is_null(i) {
+            return None;
+        }
+        Some(match &self.hashes {
+            Hashes::OfDictionary { keys, hashes } => hashes[keys[i]],
+            Hashes::OfRows => xxh3_64(self.pages.value(i).as_bytes()),
+        })
+    }
+
+    /// Whether the row sends the app to the background, and whether it brings it back.
+    pub(crate) fn hide_show(&self, facts: &Facts, i: usize) -> (bool, bool) {
+        match &self.hide_show {
+            HideShow::Flags(hide, show) => (
+                hide.as_ref().is_some_and(|flags| flags.value(i)),
+                show.as_ref().is_some_and(|flags| flags.value(i)),
+            ),
+            HideShow::Events => {
+                let event = facts.event(i);
+                (event == Event::Hide, event == Event::Show)
+            }
+        }
+    }
+}
+
+/// A page in a dictionary is hashed once, not once a row.
+enum Hashes {
+    OfDictionary { keys: Vec<usize>, hashes: Vec<u64> },
+    OfRows,
+}
+
+impl Hashes {
+    fn new(page: &ArrayRef) -> Result<Self> {
+        let Some(dictionary) = page.as_any_dictionary_opt().filter(|pages| !pages.values().is_empty()) else {
+            return Ok(Hashes::OfRows);
+        };
+        let values = text(dictionary.values())?;
+        let hashes = values.iter().map(|page| xxh3_64(page.unwrap_or_default().as_bytes())).collect();
+        Ok(Hashes::OfDictionary { keys: dictionary.normalized_keys(), hashes })
+    }
+}
+
+fn value(values: &StringViewArray, i: usize) -> Option<&str> {
+    values.is_valid(i).then(|| values.value(i))
+}
+
+fn text(array: &ArrayRef) -> Result<StringViewArray> {
+    Ok(cast(array, &DataType::Utf8View)?.as_string_view().clone())
+}
+
+/// NULL is false.
+fn flags(array: &ArrayRef) -> Result<BooleanBuffer> {
+    let array: BooleanArray = cast(array, &DataType::Boolean)?.as_boolean().clone();
+    Ok(match array.nulls() {
+        Some(nulls) => array.values() & nulls.inner(),
+        None => array.values().clone(),
+    })
+}
+
+fn int32(array: &ArrayRef) -> Result<Int32Array> {
+    let strict = CastOptions { safe: false, ..Default::default() };
+    Ok(cast_with_options(array, &DataType::Int32, &strict)?.as_primitive::<Int32Type>().clone())
+}
+
+fn events(array: &ArrayRef) -> Result<Vec<Event>> {
+    let classify = |values: &StringViewArray| -> Vec<Event> {
+        values.iter().map(|name| name.map_or(Event::Other, Event::of)).collect()
+    };
+    let Some(dictionary) = array.as_any_dictionary_opt().filter(|names| !names.values().is_empty()) else {
+        return Ok(classify(&text(array)?));
+    };
+    let values = classify(&text(dictionary.values())?);
+    let keys = dictionary.normalized_keys();
+    Ok(keys
+        .into_iter()
+        .enumerate()
+        .map(|(i, key)| if array.is_null(i) { Event::Other } else { values[key] })
+        .collect())
+}

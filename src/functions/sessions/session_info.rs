@@ -1,0 +1,261 @@
+//! `session_info(ts, gap, page [, {options}]) OVER (PARTITION BY user ORDER BY ts)`: what is each row's place in its
+//! session, and what happened in the whole session?
+//!
+//! ```text
+//! page           A ──10 s──▶ B ──20 s──▶ A ──(gap)──▶ C
+//! session        1           1           1            2
+//! visit_no       1           2           3            1
+//! stay_ms        10000       20000       0            0
+//! depth          2           2           2            1
+//! exit_page      A           A           A            C
+//! ```
+//!
+//! One struct a row. Page rows are visits; other rows lengthen the session and know its figures, but their visit fields are
+//! NULL. A row without a time is NULL altogether. Every field but `session` stays the same when earlier sessions of the
+//! user are left out of the input.
+//! One pass; rows wait until their session is closed, so memory follows the longest open session.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::Result;
+use datafusion::logical_expr::function::{
+    ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
+};
+use datafusion::logical_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
+use datafusion::physical_expr::PhysicalExpr;
+
+use super::facts::{Facts, VisitFacts};
+use super::info_columns::{InfoField, InfoFields, InfoSource, info_type};
+use super::options::{self, SessionSpec};
+use super::pages::Pages;
+use super::sessionizer::Sessionizer;
+use super::visits::{VisitRow, VisitTracker};
+use super::{SessionEvaluator, SessionFunction, unordered, user_runs};
+use crate::error::footfall_internal_err;
+
+const FUNCTION: SessionFunction = SessionFunction::Info;
+
+/// The SQL function.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SessionInfo {
+    signature: Signature,
+}
+
+impl SessionInfo {
+    pub(crate) fn new() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+impl WindowUDFImpl for SessionInfo {
+    fn name(&self) -> &str {
+        FUNCTION.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        options::check_types(FUNCTION, types)?;
+        Ok(types.to_vec())
+    }
+
+    fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
+        let ts = args.get_input_field(0).map_or(DataType::Null, |field| field.data_type().clone());
+        Ok(Arc::new(Field::new(args.name(), DataType::Struct(info_type(&ts)), true)))
+    }
+
+    fn simplify(&self) -> Option<WindowFunctionSimplification> {
+        Some(Box::new(|call, _| options::flatten(FUNCTION, call)))
+    }
+
+    fn expressions(&self, args: ExpressionArgs) -> Vec<Arc<dyn PhysicalExpr>> {
+        match SessionSpec::parse(FUNCTION, args.input_exprs(), args.input_fields()) {
+            Ok(spec) => spec.inputs().to_vec(),
+            // The call is wrong: `partition_evaluator` says so.
+            Err(_) => args.input_exprs().to_vec(),
+        }
+    }
+
+    fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
+        let spec = SessionSpec::parse(FUNCTION, args.input_exprs(), args.input_fields())?;
+        Ok(Box::new(SessionEvaluator { spec: Arc::new(spec) }))
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&DOCUMENTATION)
+    }
+}
+
+/// Keeps what is known of the sessions whose rows were not taken yet. Rows are counted from 0 over the whole input.
+#[derive(Debug)]
+pub(crate) struct InfoRunner {
+    spec: Arc<SessionSpec>,
+    needed: InfoFields,
+    machine: Sessionizer,
+    tracker: VisitTracker,
+    pages: Pages,
+    /// Which rows of each batch have a time, for batches where some have none.
+    times: VecDeque<(u64, Option<NullBuffer>)>,
+    last_ts: Option<i64>,
+    pushed: u64,
+    taken: u64,
+}
+
+const PAGE_FIELDS: [InfoField; 3] = [InfoField::EntryPage, InfoField::ExitPage, InfoField::NextPage];
+
+impl InfoRunner {
+    pub(crate) fn new(spec: Arc<SessionSpec>, needed: InfoFields) -> Self {
+        Self {
+            machine: Sessionizer::new(spec.rule.clone()),
+            tracker: VisitTracker::new(spec.rule.unit),
+            spec,
+            needed,
+            pages: Pages::default(),
+            times: VecDeque::new(),
+            last_ts: None,
+            pushed: 0,
+            taken: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, inputs: &[ArrayRef], user_starts: &[usize]) -> Result<()> {
+        let facts = Facts::new(&self.spec, inputs)?;
+        let visits = VisitFacts::new(&self.spec, inputs)?;
+        let rows = facts.ts.len();
+        let has_depth = self.needed.contains(InfoField::Depth);
+        if has_depth || self.needed.any(&PAGE_FIELDS) {
+            self.pages.push(self.pushed, visits.pages.clone());
+        }
+        self.times.push_back((self.pushed, facts.ts.nulls().cloned()));
+        for (is_new, run) in user_runs(user_starts, rows) {
+            if is_new {
+                self.machine.next_user();
+                self.tracker.next_user();
+                self.last_ts = None;
+            }
+            for i in run {
+                if facts.ts.is_null(i) {
+                    continue;
+                }
+                let row = facts.row(i);
+                if self.last_ts.is_some_and(|last| row.ts < last) {
+                    return unordered(FUNCTION, self.spec.time.data_type());
+                }
+                self.last_ts = Some(row.ts);
+                let is_page = visits.is_page.value(i);
+                let (hide, show) = visits.hide_show(&facts, i);
+                let visit = VisitRow {
+                    row: self.pushed + i as u64,
+                    ts: row.ts,
+                    is_page,
+                    page_hash: if is_page && has_depth { visits.page_hash(i) } else { None },
+                    hide,
+                    show,
+                    scene: row.scene,
+                };
+                if self.machine.push(&row) {
+                    let day = self.machine.day(row.ts);
+                    self.tracker.start_session(&visit, day);
+                }
+                self.tracker.push(&visit, |a, b| self.pages.is_same(a, b));
+            }
+        }
+        self.pushed += rows as u64;
+        Ok(())
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.tracker.close();
+    }
+
+    pub(crate) fn ready(&self) -> usize {
+        (self.tracker.open_from().unwrap_or(self.pushed) - self.taken) as usize
+    }
+
+    pub(crate) fn take(&mut self, rows: usize) -> Result<ArrayRef> {
+        let taken = self.taken..self.taken + rows as u64;
+        let nulls = match self.times.front() {
+            Some((first, nulls)) if rows <= self.ready() => {
+                let offset = (taken.start - first) as usize;
+                let nulls = nulls.as_ref().filter(|nulls| offset + rows <= nulls.len());
+                nulls.map(|nulls| nulls.slice(offset, rows)).filter(|nulls| nulls.null_count() > 0)
+            }
+            _ => return footfall_internal_err!("session_info was asked for {rows} rows that are not ready"),
+        };
+        let source = InfoSource {
+            tracker: &self.tracker,
+            pages: &self.pages,
+            time: &self.spec.time,
+            needed: self.needed,
+        };
+        let column = source.columns(taken.clone(), nulls)?;
+        self.taken = taken.end;
+        self.tracker.forget(self.taken);
+        self.pages.forget(self.tracker.first_page_row().map_or(self.taken, |row| row.min(self.taken)));
+        while self.times.get(1).map_or(self.pushed, |(next, _)| *next) <= self.taken
+            && self.times.pop_front().is_some()
+        {}
+        Ok(column)
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.tracker.size() + self.pages.size()
+    }
+}
+
+static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+    Documentation::builder(
+        super::SECTION,
+        "Tells each row its place in its session and what happened in the whole session, so that every figure of pages and \
+         opens is a plain aggregate over its result.\n\n\
+         Result: a struct for each row, NULL where ts is NULL. Of the session, on each of its rows: `session` UInt64 as \
+         `sessionize` counts, `session_id` Int64 (start in microseconds, one more than the id before where that is not \
+         greater; it stays the same when earlier rows are left out), `session_start`, `session_end` of the type of ts, \
+         `session_dt` Date32 (local day of the start in the zone of `day_bound`, else `split_day`, else UTC; NULL for an \
+         integer ts), `is_session_end` Boolean (true on the last row only), `views` Int32, `depth` Int32 (different pages), \
+         `session_stay_ms` Int64, `entry_page`, `exit_page` Utf8View, `scene` Int32 (the first one). Of the visit, on page \
+         rows only: `visit_no` Int32, `is_entry`, `is_exit`, `is_bounce` Boolean, `stay_ms` Int64, `next_page` Utf8View.\n\n\
+         A visit lasts from its page row to the next page row, to the next hide, or to the session's last row, plus the \
+         time after a show that brings back the same page. Its stay is rounded down to milliseconds once; over 24 hours \
+         counts 0. For an integer ts it is in the unit of ts.\n\n\
+         Sessions, errors and the options not listed here are those of `sessionize`.\n\n\
+         Cost: one pass; a row waits until its session is closed, so memory follows the longest open session where the \
+         input is in order of user and time.",
+        "session_info(ts, gap, page [, {name: value, ...}]) OVER (PARTITION BY user ORDER BY ts)",
+    )
+    .with_argument("ts", "When it happened: a timestamp of any unit and zone, a date or an integer.")
+    .with_argument("gap", "A literal: an INTERVAL, or an integer in the unit of an integer ts.")
+    .with_argument("page", "Text: the page, NULL on rows that show none.")
+    .with_argument("is_page", "Option, Boolean: which rows are page views; by default those with a page.")
+    .with_argument(
+        "hide",
+        "Option, Boolean: the row sends the app to the background. With `event` and neither `hide` nor `show`: event = \
+         'app_hide'.",
+    )
+    .with_argument(
+        "show",
+        "Option, Boolean: the row brings the app back. With `event` and neither `hide` nor `show`: event = 'app_show'.",
+    )
+    .with_argument("event", "Option, text: the event's name, for `rule`, `hide` and `show`.")
+    .with_argument("scene", "Option, integer: the scene from which the app was opened, for `rule` and the field `scene`.")
+    .with_sql_example(
+        "SELECT page, info['session'] AS session, info['visit_no'] AS visit_no, info['stay_ms'] AS stay_ms\n\
+         FROM (SELECT ts, page,\n\
+         \x20            session_info(ts, INTERVAL '30 minutes', page) OVER (PARTITION BY u ORDER BY ts) AS info\n\
+         \x20     FROM (VALUES ('ann', TIMESTAMP '2026-01-01 10:00:00', 'home'),\n\
+         \x20                  ('ann', TIMESTAMP '2026-01-01 10:00:10', 'list'),\n\
+         \x20                  ('ann', TIMESTAMP '2026-01-01 11:00:00', 'home')) AS t(u, ts, page))\n\
+         ORDER BY ts;\n\
+         -- home | 1 | 1 | 10000\n\
+         -- list | 1 | 2 | 0\n\
+         -- home | 2 | 1 | 0",
+    )
+    .with_related_udf("sessionize")
+    .build()
+});

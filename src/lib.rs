@@ -1,0 +1,44 @@
+//! Footfall: behavioural analytics as SQL on Apache DataFusion.
+//!
+//! Who came, what they did, where they left, who came back: events land as Parquet in a layout ordered by user and
+//! time, and functions such as `sessionize`, `exit_rate`, `retention` and `funnel` answer in SQL.
+//!
+//! ```text
+//! files ─▶ land ─▶ store ─▶ tables ──┐
+//!                                    ├─▶ engine ─▶ ask │ report
+//!             functions ─▶ plan ─────┘             arrows are the only direction of `use crate::`
+//! ```
+//!
+//! Invariants:
+//! 1. `functions` and `plan` work in any DataFusion session; they know no files and no store.
+//! 2. A function is a stateless value known by its SQL name; settings arrive as arguments.
+//! 3. Only `engine` builds a session, only `land` reads foreign formats, only `store` knows paths.
+//! 4. The scan promises order and partitioning; nothing above it sorts or repartitions what a user owns.
+//!
+//! A program without a store takes [`FootfallExt`], one with a store [`Engine`].
+
+pub mod land;
+#[cfg(feature = "store")]
+pub mod store;
+#[cfg(feature = "store")]
+pub mod tables;
+
+pub mod functions;
+mod plan {
+    pub(crate) fn logical_rules() -> Vec<std::sync::Arc<dyn datafusion::optimizer::OptimizerRule + Send + Sync>> { vec![] }
+    pub(crate) fn physical_rules() -> Vec<std::sync::Arc<dyn datafusion::physical_optimizer::PhysicalOptimizerRule + Send + Sync>> { vec![] }
+}
+
+// mod codec;
+mod engine;
+
+pub mod ask;
+#[cfg(feature = "store")]
+pub mod report;
+
+mod config;
+mod error;
+
+// pub use codec::FootfallCodec;
+pub use config::FootfallOptions;
+pub use engine::{Engine, EngineOptions, FootfallExt};

@@ -1,0 +1,135 @@
+//! The binary: one match, one call per command; errors become exit codes.
+
+mod cli;
+mod commands;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use datafusion::common::{DataFusionError, Result};
+use footfall::ask::{Usage, plain};
+
+use cli::{Cli, Command};
+use commands::Outcome;
+
+// Landing and sorting free large vectors on other threads than those that made them; glibc's allocator keeps such
+// memory, so that the limit on memory would hold in our books only.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A deep expression is planned by recursion; a debug build needs more than the default.
+const STACK: usize = 16 << 20;
+
+/// How long a cancelled command may take to remove its temporary files.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+async fn run(cli: Cli) -> Result<Outcome> {
+    let Cli { command, limits } = cli;
+    match command {
+        Command::Land(args) => commands::land::run(&args, &limits).await,
+        Command::Sql(args) => commands::sql::run(&args, &limits).await,
+        Command::Report(args) => commands::report::run(&args, &limits).await,
+        Command::Compact(args) => commands::compact::run(&args, &limits).await,
+        Command::Info(args) => commands::info::run(&args).await,
+        Command::Demo(args) => commands::demo::run(&args, &limits).await,
+        Command::Functions(args) => commands::functions::run(&args),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = cli.limits.threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = match builder.enable_all().thread_stack_size(STACK).build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("error: cannot start threads: {e}");
+            return ExitCode::from(1);
+        }
+    };
+    let timeout = cli.limits.timeout;
+    let ended = runtime.block_on(supervise(run(cli), timeout));
+    // What is still in the middle of a batch is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    exit_code(ended, timeout)
+}
+
+enum Ended {
+    ByItself(Result<Outcome>),
+    Panicked,
+    TimedOut,
+    Cancelled,
+}
+
+/// Runs the command until it ends, the time is up, or someone stops it.
+async fn supervise(
+    command: impl Future<Output = Result<Outcome>> + Send + 'static,
+    timeout: Option<Duration>,
+) -> Ended {
+    let mut task = tokio::spawn(command);
+    let time_is_up = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        done = &mut task => return done.map_or(Ended::Panicked, Ended::ByItself),
+        () = time_is_up => Ended::TimedOut,
+        () = interrupted() => Ended::Cancelled,
+    };
+    // Dropping what the command holds removes its temporary files.
+    task.abort();
+    let _ = tokio::time::timeout(FAREWELL, task).await;
+    ended
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn exit_code(ended: Ended, timeout: Option<Duration>) -> ExitCode {
+    match ended {
+        Ended::ByItself(Ok(Outcome::Done)) => ExitCode::SUCCESS,
+        Ended::ByItself(Ok(Outcome::Rejected)) => ExitCode::from(3),
+        // The reader of a pipe has seen enough.
+        Ended::ByItself(Err(DataFusionError::IoError(e))) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Ended::ByItself(Err(e)) => {
+            eprintln!("error: {}", plain(&e));
+            let is_usage = matches!(&e, DataFusionError::External(inner) if inner.is::<Usage>());
+            ExitCode::from(if is_usage { 2 } else { 1 })
+        }
+        Ended::Panicked => {
+            eprintln!("error: a bug in Footfall, please report it with the message above");
+            ExitCode::from(1)
+        }
+        Ended::TimedOut => {
+            eprintln!("error: not done within {:?}", timeout.unwrap_or_default());
+            ExitCode::from(4)
+        }
+        Ended::Cancelled => {
+            eprintln!("cancelled");
+            ExitCode::from(130)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What the planner learns from us: one ordered list of rules for each stage, and the operators they put into plans.
+
+pub(crate) mod bound_days;
+pub(crate) mod sessionize;
+pub(crate) mod stream_sessions;
+
+use std::sync::Arc;
+
+use datafusion::optimizer::OptimizerRule;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+
+/// Rules over logical plans, to be appended to DataFusion's.
+pub(crate) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    vec![
+        // After DataFusion's own: filters then stand right above the window, in their simplest form. The optimizer goes
+        // round again while a rule finds something, so what this one adds is pushed into the scan in the next round.
+        Arc::new(bound_days::BoundDays),
+    ]
+}
+
+/// Rules over physical plans, to be appended to DataFusion's.
+pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    vec![
+        // After EnsureRequirements: only then does the plan say in which order rows really arrive. It asks nothing of its
+        // input that the operator it replaces did not ask, so nothing has to run after it.
+        Arc::new(stream_sessions::StreamSessions),
+    ]
+}

@@ -1,0 +1,100 @@
+//! Which reports are there? Those built in, or those of a folder.
+
+use std::path::{Path, PathBuf};
+
+use datafusion::common::{Result, exec_err, plan_err};
+
+use crate::ask::{Source, Usage};
+use crate::error::did_you_mean;
+use crate::report::Report;
+
+/// The reports that are built in: name and text.
+const BUILT_IN: [(&str, &str); 8] = [
+    ("overview/summary", include_str!("../../sql/overview/summary.sql")),
+    ("access/visit_trend_day", include_str!("../../sql/access/visit_trend_day.sql")),
+    ("access/visit_trend_week", include_str!("../../sql/access/visit_trend_week.sql")),
+    ("access/visit_trend_month", include_str!("../../sql/access/visit_trend_month.sql")),
+    ("access/pages", include_str!("../../sql/access/pages.sql")),
+    ("access/retention_day", include_str!("../../sql/access/retention_day.sql")),
+    ("access/retention_week", include_str!("../../sql/access/retention_week.sql")),
+    ("access/retention_month", include_str!("../../sql/access/retention_month.sql")),
+];
+
+/// Reports by name.
+#[derive(Debug, Clone)]
+pub struct Pack {
+    pub reports: Vec<Report>,
+}
+
+impl Pack {
+    /// The reports that come with Footfall.
+    pub fn built_in() -> Result<Self> {
+        let report =
+            |(name, text): &(&str, &str)| Report::parse(*name, Source::new(format!("sql/{name}.sql"), *text));
+        Ok(Self { reports: BUILT_IN.iter().map(report).collect::<Result<_>>()? })
+    }
+
+    /// The `.sql` files of a folder and of the folders in it, except hidden ones and those of `views/`, which define tables.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        find_sql(folder, &mut files)?;
+        files.sort();
+        if files.is_empty() {
+            return plan_err!("{} holds no .sql files", folder.display());
+        }
+        let mut reports = Vec::new();
+        for file in files {
+            let name = file.strip_prefix(folder).unwrap_or(&file).with_extension("");
+            let name: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
+            reports.push(Report::parse(name.join("/"), Source::read(&file)?)?);
+        }
+        Ok(Self { reports })
+    }
+
+    /// The reports of these names, in the pack's order; all of them if no name is given.
+    ///
+    /// `access/pages`, `pages` and `access` (all of that folder) are names.
+    pub fn select(&self, names: &[String]) -> Result<Vec<&Report>> {
+        let matches = |report: &Report, name: &str| {
+            report.name == name
+                || report.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+                || report.name.strip_suffix(name).is_some_and(|rest| rest.ends_with('/'))
+        };
+        for name in names {
+            if !self.reports.iter().any(|report| matches(report, name)) {
+                let known: Vec<&str> = self.reports.iter().map(|report| report.name.as_str()).collect();
+                let short = known.iter().map(|known| known.rsplit('/').next().unwrap_or(known));
+                let candidates: Vec<&str> = known.iter().copied().chain(short).collect();
+                return Err(Usage::error(format!(
+                    "there is no report '{name}': {}{}",
+                    known.join(", "),
+                    did_you_mean(name, &candidates)
+                )));
+            }
+        }
+        let is_wanted = |report: &&Report| names.is_empty() || names.iter().any(|name| matches(report, name));
+        Ok(self.reports.iter().filter(is_wanted).collect())
+    }
+}
+
+fn find_sql(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) => return exec_err!("cannot read folder {}: {e}", folder.display()),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if name != "views" {
+                find_sql(&path, files)?;
+            }
+        } else if name.ends_with(".sql") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! Landing: checked events, in any order, into sorted files and one commit.
+//!
+//! Events are gathered into a run until the memory budget is full; a run is sorted and encoded beside the gathering of
+//! the next one. Files lie in the store before the commit names them, so a landing that fails leaves nothing visible.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::common::cast::as_string_view_array;
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutOptions};
+use tokio::task::JoinSet;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::data_file::DataFile;
+use super::encode::{encode_events, encode_rows};
+use super::log::{Change, Committed};
+use super::schema::event_schema;
+use super::sort::sorted_parts;
+use super::splits::{Splits, shards_for};
+use super::Store;
+
+/// Runs that are sorted and encoded at the same time, per landing.
+const RUNS_AT_ONCE: usize = 2;
+
+/// What makes an input the same input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputId {
+    /// Hash of the input's bytes and of how they are read.
+    pub hash: u128,
+    /// What messages call it.
+    pub name: String,
+}
+
+impl InputId {
+    /// Name of the application transaction under which the input is committed.
+    pub(crate) fn transaction(&self) -> String {
+        format!("footfall.land.{:032x}", self.hash)
+    }
+}
+
+/// An input on its way into the store. Nothing of it is visible before [`Landing::commit`].
+pub struct Landing {
+    store: Store,
+    input: InputId,
+    splits: Splits,
+    /// Points chosen by this landing, because the table has none yet.
+    new_splits: Option<Splits>,
+    budget: usize,
+    run: Vec<RecordBatch>,
+    run_bytes: usize,
+    encoding: JoinSet<Result<Vec<DataFile>>>,
+    files: Vec<DataFile>,
+    quarantine: Vec<RecordBatch>,
+}
+
+/// What a landing has written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Whether this landing put the rows there, and since which version.
+    pub committed: Committed,
+    /// Data files added.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Landing {
+    pub(crate) fn new(store: Store, input: InputId, splits: Splits, memory: usize) -> Self {
+        Self {
+            store,
+            input,
+            splits,
+            new_splits: None,
+            // A run exists once as it came and once sorted, and so does the one that is encoded beside it.
+            budget: memory / 5,
+            run: Vec::new(),
+            run_bytes: 0,
+            encoding: JoinSet::new(),
+            files: Vec::new(),
+            quarantine: Vec::new(),
+        }
+    }
+
+    /// Takes events of the schema of [`event_schema`], in any order.
+    pub async fn push(&mut self, events: RecordBatch) -> Result<()> {
+        if events.num_rows() == 0 {
+            return Ok(());
+        }
+        self.run_bytes += memory_of(&events);
+        self.run.push(events);
+        if self.run_bytes > self.budget { self.end_run().await } else { Ok(()) }
+    }
+
+    /// Takes rejected rows of the schema of [`super::schema::quarantine_schema`].
+    pub async fn quarantine(&mut self, rows: RecordBatch) -> Result<()> {
+        if rows.num_rows() > 0 {
+            self.quarantine.push(rows);
+        }
+        Ok(())
+    }
+
+    /// Ends the run and waits until every file of the landing is written.
+    pub async fn settle(&mut self) -> Result<()> {
+        self.end_run().await?;
+        while let Some(files) = self.encoding.join_next().await {
+            self.files.extend(joined(files)?);
+        }
+        Ok(())
+    }
+
+    /// Makes everything visible at once; or nothing, if another process has landed the same input meanwhile.
+    pub async fn commit(mut self) -> Result<Written> {
+        self.settle().await?;
+        let id = self.input.transaction();
+        if !self.quarantine.is_empty() {
+            self.commit_quarantine(&id).await?;
+        }
+        let files = std::mem::take(&mut self.files);
+        let (count, bytes) = (files.len(), files.iter().map(|file| file.size).sum());
+        let new_splits = self.new_splits.take();
+        let committed = self
+            .store
+            .events()
+            .commit_once(
+                &id,
+                |known| known.is_none().then_some(1),
+                |state| {
+                    let known = Splits::from_configuration(state.configuration.get(super::splits::SPLITS_KEY))?;
+                    let configure = match &new_splits {
+                        Some(splits) if known.version == 0 => vec![splits.to_configuration()],
+                        _ => Vec::new(),
+                    };
+                    Ok(Some(Change { add: files.clone(), configure, data_change: true, ..Change::default() }))
+                },
+            )
+            .await
+            .map_err(|e| e.context(self.input.name.clone()))?;
+        Ok(Written { committed, files: count, bytes })
+    }
+
+    /// Forgets everything. Files that were written are in no commit; a vacuum removes them.
+    pub async fn abandon(mut self) {
+        self.encoding.shutdown().await;
+    }
+
+    async fn commit_quarantine(&mut self, id: &str) -> Result<()> {
+        let rows = std::mem::take(&mut self.quarantine);
+        let log = self.store.quarantine_log().await?;
+        let (bytes, file) = encode_rows(&rows, fresh_name("rejected"))?;
+        put(self.store.objects(), &self.store.location("quarantine", &file.path)?, bytes).await?;
+        log.commit_once(
+            id,
+            |known| known.is_none().then_some(1),
+            |_| Ok(Some(Change { add: vec![file.clone()], data_change: true, ..Change::default() })),
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn end_run(&mut self) -> Result<()> {
+        if self.run.is_empty() {
+            return Ok(());
+        }
+        while self.encoding.len() >= RUNS_AT_ONCE {
+            if let Some(files) = self.encoding.join_next().await {
+                self.files.extend(joined(files)?);
+            }
+        }
+        let batches = std::mem::take(&mut self.run);
+        self.run_bytes = 0;
+        if self.splits.version == 0 {
+            // The first run of the first landing decides: sorted here, so that the points come from its users.
+            let (parts, splits) = blocking(move || sort_and_sample(&batches)).await?;
+            self.splits = splits.clone();
+            self.new_splits = Some(splits);
+            self.encode(parts);
+        } else {
+            let parts = blocking(move || sorted_parts(&without_empty_columns(&batches)?)).await?;
+            self.encode(parts);
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, parts: Vec<RecordBatch>) {
+        let (store, splits) = (self.store.clone(), self.splits.clone());
+        self.encoding.spawn(async move {
+            let mut files = Vec::with_capacity(parts.len());
+            for part in parts {
+                let splits = splits.clone();
+                let (bytes, file) =
+                    blocking(move || encode_events(&part, &splits, fresh_name("events"))).await?;
+                put(store.objects(), &store.location("events", &file.path)?, bytes).await?;
+                files.push(file);
+            }
+            Ok(files)
+        });
+    }
+}
+
+/// Writes a data file. It must not exist: names are never used twice.
+pub(crate) async fn put(store: &Arc<dyn ObjectStore>, location: &Path, bytes: Bytes) -> Result<()> {
+    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    store.put_opts(location, bytes.into(), options).await?;
+    Ok(())
+}
+
+/// Runs CPU work beside the runtime; a panic in it becomes an error.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+fn joined<T>(result: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    result.map_err(|e| DataFusionError::External(Box::new(e)))?
+}
+
+/// A name that no other file of any table has.
+pub(crate) fn fresh_name(prefix: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map(|age| age.as_nanos())
+        .unwrap_or_default();
+    // The address of a fresh allocation's hasher keys adds what two processes with one id and clock do not share.
+    let random = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), nanos);
+    let seed = [
+        nanos.to_le_bytes().as_slice(),
+        &std::process::id().to_le_bytes(),
+        &COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes(),
+        &random.to_le_bytes(),
+    ]
+    .concat();
+    format!("{prefix}-{:032x}.parquet", xxh3_128(&seed))
+}
+
+fn sort_and_sample(batches: &[RecordBatch]) -> Result<(Vec<RecordBatch>, Splits)> {
+    let parts = sorted_parts(&without_empty_columns(batches)?)?;
+    let rows: usize = parts.iter().map(RecordBatch::num_rows).sum();
+    // Each part is a sample; the longest is the best one.
+    let longest = parts
+        .iter()
+        .max_by_key(|part| part.num_rows())
+        .ok_or_else(|| exec_datafusion_err!("a run of events without rows"))?;
+    let users = longest
+        .column_by_name("user_id")
+        .ok_or_else(|| exec_datafusion_err!("a run of events has no column user_id"))?;
+    let splits = Splits::sample(as_string_view_array(users)?, shards_for(rows as u64), 1);
+    Ok((parts, splits))
+}
+
+/// One batch of all rows, without the columns in which no row has a value: they would be sorted and written for nothing.
+fn without_empty_columns(batches: &[RecordBatch]) -> Result<RecordBatch> {
+    let schema = event_schema();
+    let kept: Vec<usize> = (0..schema.fields().len())
+        .filter(|&column| {
+            !schema.field(column).is_nullable()
+                || batches.iter().any(|batch| batch.column(column).null_count() < batch.num_rows())
+        })
+        .collect();
+    let batches = batches.iter().map(|batch| batch.project(&kept)).collect::<Result<Vec<_>, _>>()?;
+    Ok(concat_batches(&Arc::new(schema.project(&kept)?), &batches)?)
+}
+
+/// Bytes that the rows need; shared buffers count by their texts, columns without values not at all.
+fn memory_of(batch: &RecordBatch) -> usize {
+    batch
+        .columns()
+        .iter()
+        .filter(|column| column.null_count() < column.len())
+        .map(|column| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()))
+        .sum()
+}

@@ -1,0 +1,241 @@
+//! The log of one table: which files it consists of, and the only way to change that.
+//!
+//! A commit is the creation of the next numbered log file. It either appears whole or not at all; who loses the race
+//! reads the log again and decides anew. The outcome of a failed commit is unknown until the log has been read again,
+//! so a failed commit never deletes a data file.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, EagerSnapshot, MetadataExt, StructType, Transaction};
+use deltalake_core::logstore::LogStoreRef;
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTableBuilder, DeltaTableError};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use url::Url;
+
+use super::data_file::DataFile;
+
+/// How often a commit is tried against other writers before it gives up.
+const ATTEMPTS: usize = 200;
+
+/// One Delta table of the store.
+#[derive(Clone)]
+pub(crate) struct Log {
+    name: &'static str,
+    log_store: LogStoreRef,
+}
+
+/// The table at one version.
+pub(crate) struct LogState {
+    pub(crate) version: u64,
+    pub(crate) files: Vec<Arc<DataFile>>,
+    pub(crate) configuration: HashMap<String, String>,
+    snapshot: EagerSnapshot,
+}
+
+/// What a commit does.
+#[derive(Default)]
+pub(crate) struct Change {
+    pub(crate) add: Vec<DataFile>,
+    pub(crate) remove: Vec<Arc<DataFile>>,
+    /// Keys of the table's configuration to set.
+    pub(crate) configure: Vec<(String, String)>,
+    /// Whether rows appear or disappear; a compaction only moves them.
+    pub(crate) data_change: bool,
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// The change is in the table since this version.
+    At(u64),
+    /// The same input is in the table already; nothing was changed.
+    AlreadyThere,
+}
+
+impl Log {
+    /// The table `name` of the store in the folder `root` (an absolute path).
+    pub(crate) fn new(root: &Path, name: &'static str, store: &Arc<dyn ObjectStore>) -> Result<Self> {
+        let url = table_url(root, name)?;
+        let table = DeltaTableBuilder::from_url(url.clone())
+            .map_err(|e| failed(name, "opened", e))?
+            .with_storage_backend(Arc::clone(store), url)
+            .build()
+            .map_err(|e| failed(name, "opened", e))?;
+        Ok(Self { name, log_store: table.log_store() })
+    }
+
+    pub(crate) async fn exists(&self) -> Result<bool> {
+        self.log_store.is_delta_table_location().await.map_err(|e| failed(self.name, "looked up", e))
+    }
+
+    /// Creates the table. No error if another process was faster.
+    pub(crate) async fn create(&self, schema: &Schema, configuration: Vec<(String, String)>) -> Result<()> {
+        let schema: StructType = (&file_schema(schema)).try_into_kernel()?;
+        let created = CreateBuilder::new()
+            .with_log_store(Arc::clone(&self.log_store))
+            .with_table_name(self.name)
+            .with_columns(schema.fields().cloned())
+            .with_configuration(configuration.into_iter().map(|(k, v)| (k, Some(v))))
+            .with_raise_if_key_not_exists(false)
+            .with_save_mode(SaveMode::Ignore)
+            .await;
+        match created {
+            Ok(_) => Ok(()),
+            // Lost the race: fine if the table is there now.
+            Err(e) => match self.exists().await {
+                Ok(true) => Ok(()),
+                _ => Err(failed(self.name, "created", e)),
+            },
+        }
+    }
+
+    /// The newest version.
+    pub(crate) async fn read(&self) -> Result<LogState> {
+        let log_store = self.log_store.as_ref();
+        let snapshot =
+            EagerSnapshot::try_new(log_store, None).await.map_err(|e| failed(self.name, "read", e))?;
+        let views: Vec<_> = snapshot
+            .file_views(log_store, None)
+            .try_collect()
+            .await
+            .map_err(|e| failed(self.name, "read", e))?;
+        let files = views
+            .iter()
+            .map(|view| {
+                #[expect(deprecated, reason = "the tags of a file are reachable only through its add action")]
+                DataFile::from_add(view.add_action()).map(Arc::new)
+            })
+            .collect::<Result<_>>()?;
+        Ok(LogState {
+            version: snapshot.version() as u64,
+            files,
+            configuration: snapshot.metadata().configuration().clone(),
+            snapshot,
+        })
+    }
+
+    /// The version recorded by the application transaction `id`.
+    pub(crate) async fn transaction(&self, state: &LogState, id: &str) -> Result<Option<i64>> {
+        state
+            .snapshot
+            .transaction_version(self.log_store.as_ref(), id)
+            .await
+            .map_err(|e| failed(self.name, "read", e))
+    }
+
+    /// Commits what `decide` makes of the newest version, once: if the transaction (`id`, `version` or later) is in
+    /// the log already, nothing happens. `decide` runs again whenever another writer was faster; `None` from it means
+    /// that there is nothing left to do.
+    pub(crate) async fn commit_once(
+        &self,
+        id: &str,
+        version: impl Fn(Option<i64>) -> Option<i64>,
+        mut decide: impl FnMut(&LogState) -> Result<Option<Change>>,
+    ) -> Result<Committed> {
+        let mut refusal = None;
+        let mut added: Vec<String> = Vec::new();
+        for attempt in 0..ATTEMPTS {
+            let state = self.read().await?;
+            if !added.is_empty() && added.iter().all(|path| state.files.iter().any(|file| file.path == *path)) {
+                return Ok(Committed::At(state.version));
+            }
+            let Some(next) = version(self.transaction(&state, id).await?) else {
+                return Ok(Committed::AlreadyThere);
+            };
+            let Some(change) = decide(&state)? else {
+                return Ok(Committed::AlreadyThere);
+            };
+            added = change.add.iter().map(|file| file.path.clone()).collect();
+            match self.try_commit(&state, id, next, change).await {
+                Ok(version) => return Ok(Committed::At(version)),
+                Err(e) => refusal = Some(e),
+            }
+            tokio::time::sleep(random_wait(attempt)).await;
+        }
+        Err(exec_datafusion_err!(
+            "table {}: other writers were faster {ATTEMPTS} times; nothing was changed. The last refusal: {}",
+            self.name,
+            refusal.map(|e| e.to_string()).unwrap_or_default()
+        ))
+    }
+
+    async fn try_commit(
+        &self,
+        state: &LogState,
+        id: &str,
+        transaction: i64,
+        change: Change,
+    ) -> Result<u64, DeltaTableError> {
+        let mut actions: Vec<Action> = Vec::new();
+        if !change.configure.is_empty() {
+            let metadata = change
+                .configure
+                .into_iter()
+                .try_fold(state.snapshot.metadata().clone(), |metadata, (key, value)| {
+                    metadata.add_config_key(key, value)
+                })?;
+            actions.push(Action::Metadata(metadata));
+        }
+        actions.extend(change.remove.iter().map(|file| Action::Remove(file.to_remove(change.data_change))));
+        actions.extend(change.add.iter().map(|file| Action::Add(file.to_add(change.data_change))));
+        // No retries inside deltalake: its conflict check lets two compactions of the same files both win.
+        let properties = CommitProperties::default().with_max_retries(0).with_application_transaction(Transaction {
+            app_id: id.to_string(),
+            version: transaction,
+            last_updated: Some(now_millis()),
+        });
+        let operation =
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        let commit = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(&state.snapshot), Arc::clone(&self.log_store), operation)
+            .await?;
+        Ok(commit.version() as u64)
+    }
+}
+
+/// Where the table `name` of the store in `root` lies; ends with a slash.
+pub(crate) fn table_url(root: &Path, name: &str) -> Result<Url> {
+    Url::from_directory_path(root.join(name))
+        .map_err(|()| exec_datafusion_err!("{}: a store needs an absolute path", root.display()))
+}
+
+/// The schema that other engines read: they do not know string views.
+pub(crate) fn file_schema(schema: &Schema) -> Schema {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Utf8View => field.as_ref().clone().with_data_type(DataType::Utf8),
+            _ => field.as_ref().clone(),
+        })
+        .collect();
+    Schema::new(fields)
+}
+
+pub(crate) fn now_millis() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(|age| age.as_millis() as i64).unwrap_or_default()
+}
+
+/// Up to 4 ms at first, up to 200 ms later, so that writers which collided once do not collide again.
+fn random_wait(attempt: usize) -> Duration {
+    let span = 4_000 * (attempt as u64 + 1).min(50);
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map(|age| age.subsec_nanos()).unwrap_or_default();
+    let seed = xxhash_rust::xxh3::xxh3_64(&[nanos.to_le_bytes(), std::process::id().to_le_bytes()].concat());
+    Duration::from_micros(seed % span)
+}
+
+fn failed(table: &str, verb: &str, error: DeltaTableError) -> DataFusionError {
+    DataFusionError::External(Box::new(error)).context(format!("table {table} could not be {verb}"))
+}

@@ -1,0 +1,269 @@
+//! ② Batches to sorted Parquet files and commits of a Delta log; the only place that knows paths.
+//!
+//! ```text
+//! STORE/events/_delta_log/…       which files make up the table, version by version
+//! STORE/events/events-….parquet   sorted by (user_id, ts, seq)
+//! STORE/quarantine/…              rejected rows, in no order
+//! ```
+//!
+//! Files lie there before a commit names them; a commit is durable before it is acknowledged ([`durable`]).
+
+mod compact;
+mod data_file;
+mod disk;
+mod durable;
+mod encode;
+mod info;
+mod landing;
+mod log;
+pub(crate) mod merge;
+mod object_reader;
+pub(crate) mod reader;
+pub mod schema;
+mod sort;
+mod splits;
+
+use std::collections::HashSet;
+use std::fmt::{Debug, Formatter};
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use datafusion::arrow::array::Array;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::cast::as_string_view_array;
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+pub use compact::{CompactOptions, Compacted};
+pub use data_file::{DataFile, FileRange};
+pub use disk::{Disk, OsDisk};
+pub use info::Info;
+pub use landing::{InputId, Landing, Written};
+pub use log::Committed;
+pub(crate) use log::table_url;
+pub use splits::Splits;
+
+use durable::DurableFolder;
+use log::Log;
+use reader::{FileRead, UserRange};
+
+/// Key of the events table's configuration that holds the store's zone.
+const TIME_ZONE_KEY: &str = "footfall.time_zone";
+
+/// A store on a local folder. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    root: PathBuf,
+    time_zone: Tz,
+    objects: Arc<dyn ObjectStore>,
+    events: Log,
+    quarantine: Log,
+}
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The file system; tests give one that records or stops.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { disk: Arc::new(OsDisk) }
+    }
+}
+
+/// The events table at one version.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Version of the table.
+    pub version: u64,
+    /// Its files.
+    pub files: Vec<Arc<DataFile>>,
+    /// Where the user space is cut.
+    pub splits: Splits,
+}
+
+impl Store {
+    /// Opens the store in the folder `root`.
+    pub async fn open(root: &FsPath) -> Result<Self> {
+        Self::open_with(root, &StoreOptions::default()).await
+    }
+
+    /// As [`Store::open`], with options.
+    pub async fn open_with(root: &FsPath, options: &StoreOptions) -> Result<Self> {
+        match Self::find(root, options).await? {
+            Some(store) => Ok(store),
+            None if root.exists() => exec_err!(
+                "{} is no store: it has no table events; land a file into it first (footfall land FILE --store {})",
+                root.display(),
+                root.display()
+            ),
+            None => exec_err!("store {} does not exist", root.display()),
+        }
+    }
+
+    /// Opens the store, or creates one whose days are those of `time_zone` (an IANA name). An existing store keeps its
+    /// zone; another one is an error.
+    pub async fn open_or_create(root: &FsPath, time_zone: Option<&str>) -> Result<Self> {
+        Self::open_or_create_with(root, time_zone, &StoreOptions::default()).await
+    }
+
+    /// As [`Store::open_or_create`], with options.
+    pub async fn open_or_create_with(
+        root: &FsPath,
+        time_zone: Option<&str>,
+        options: &StoreOptions,
+    ) -> Result<Self> {
+        let asked = time_zone.map(parse_zone).transpose()?;
+        if let Some(store) = Self::find(root, options).await? {
+            return match asked {
+                Some(asked) if asked != store.time_zone => exec_err!(
+                    "store {} counts days in {}, which is fixed at its creation; found --tz {asked}",
+                    root.display(),
+                    store.time_zone
+                ),
+                _ => Ok(store),
+            };
+        }
+        std::fs::create_dir_all(root).map_err(|e| exec_datafusion_err!("store {}: {e}", root.display()))?;
+        let zone = asked.unwrap_or(Tz::Asia__Shanghai);
+        let root = absolute(root)?;
+        let objects: Arc<dyn ObjectStore> = Arc::new(DurableFolder::new(Arc::clone(&options.disk)));
+        let events = Log::new(&root, "events", &objects)?;
+        events.create(&schema::event_schema(), vec![(TIME_ZONE_KEY.to_string(), zone.to_string())]).await?;
+        // Whoever created it first has decided on the zone.
+        Self::open_with(&root, options).await
+    }
+
+    async fn find(root: &FsPath, options: &StoreOptions) -> Result<Option<Self>> {
+        if !root.join("events").join("_delta_log").is_dir() {
+            return Ok(None);
+        }
+        let root = absolute(root)?;
+        let objects: Arc<dyn ObjectStore> = Arc::new(DurableFolder::new(Arc::clone(&options.disk)));
+        let events = Log::new(&root, "events", &objects)?;
+        if !events.exists().await? {
+            return Ok(None);
+        }
+        let quarantine = Log::new(&root, "quarantine", &objects)?;
+        let state = events.read().await?;
+        let zone = state.configuration.get(TIME_ZONE_KEY).ok_or_else(|| {
+            exec_datafusion_err!(
+                "{}: the table events was not made by Footfall (no {TIME_ZONE_KEY} in its metadata)",
+                root.display()
+            )
+        })?;
+        Ok(Some(Self { time_zone: parse_zone(zone)?, root, objects, events, quarantine }))
+    }
+
+    /// The store's folder, absolute.
+    pub fn root(&self) -> &FsPath {
+        &self.root
+    }
+
+    /// The zone in which the store counts days.
+    pub fn time_zone(&self) -> Tz {
+        self.time_zone
+    }
+
+    /// The events table as it is now.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        let state = self.events.read().await?;
+        let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
+        Ok(Snapshot { version: state.version, files: state.files, splits })
+    }
+
+    /// The files of the quarantine as it is now; none if no row was ever rejected.
+    pub async fn quarantined(&self) -> Result<Vec<Arc<DataFile>>> {
+        match self.quarantine.exists().await? {
+            true => Ok(self.quarantine.read().await?.files),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Begins to land an input; `None` if the same input has landed before. `memory` in bytes bounds what it holds.
+    pub async fn landing(&self, input: InputId, memory: usize) -> Result<Option<Landing>> {
+        let state = self.events.read().await?;
+        if self.events.transaction(&state, &input.transaction()).await?.is_some() {
+            return Ok(None);
+        }
+        let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
+        Ok(Some(Landing::new(self.clone(), input, splits, memory)))
+    }
+
+    /// Hashes (xxh3-64) of the event ids that are stored for the days `first..=last` (days since 1970-01-01).
+    pub async fn stored_event_ids(&self, (first, last): (i32, i32)) -> Result<HashSet<u64>> {
+        let mut ids = HashSet::new();
+        let all = schema::event_schema();
+        let schema: SchemaRef = Arc::new(all.project(&[all.index_of("event_id")?])?);
+        for file in self.snapshot().await?.files {
+            if file.range.as_ref().is_some_and(|range| range.dt.0 > last || range.dt.1 < first) {
+                continue;
+            }
+            let mut batches = self.read(&file, &schema, UserRange::default())?.open().await?;
+            while let Some(batch) = batches.try_next().await? {
+                let column = as_string_view_array(batch.column(0))?;
+                if column.null_count() < column.len() {
+                    ids.extend(column.iter().flatten().map(|id| xxh3_64(id.as_bytes())));
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Reads `schema` of the users `users` from one file of the events table.
+    pub(crate) fn read(&self, file: &DataFile, schema: &SchemaRef, users: UserRange) -> Result<FileRead> {
+        Ok(FileRead {
+            store: Arc::clone(&self.objects),
+            location: self.location("events", &file.path)?,
+            size: file.size,
+            schema: Arc::clone(schema),
+            users,
+            predicate: None,
+            batch_size: 8192,
+        })
+    }
+
+    pub(crate) fn events(&self) -> &Log {
+        &self.events
+    }
+
+    pub(crate) async fn quarantine_log(&self) -> Result<&Log> {
+        if !self.quarantine.exists().await? {
+            self.quarantine.create(&schema::quarantine_schema(), Vec::new()).await?;
+        }
+        Ok(&self.quarantine)
+    }
+
+    pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.objects
+    }
+
+    /// Where a file of a table lies, as the object store names it.
+    pub(crate) fn location(&self, table: &str, file: &str) -> Result<Path> {
+        Ok(Path::from_url_path(table_url(&self.root, table)?.join(file).map_err(|e| {
+            exec_datafusion_err!("{table}/{file}: no path of a data file: {e}")
+        })?.path())?)
+    }
+}
+
+impl Debug for Store {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("root", &self.root).field("time_zone", &self.time_zone).finish_non_exhaustive()
+    }
+}
+
+fn parse_zone(name: &str) -> Result<Tz> {
+    name.parse().map_err(|_| {
+        exec_datafusion_err!("unknown time zone '{name}'; accepted are IANA names such as Asia/Shanghai, UTC, Europe/Berlin")
+    })
+}
+
+fn absolute(root: &FsPath) -> Result<PathBuf> {
+    root.canonicalize().map_err(|e| exec_datafusion_err!("store {}: {e}", root.display()))
+}

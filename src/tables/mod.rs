@@ -1,0 +1,37 @@
+//! ③ A store as tables and views of a session.
+
+mod events;
+mod quarantine;
+pub(crate) mod shard_scan;
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::prelude::SessionContext;
+
+use crate::store::Store;
+
+pub use events::EventsTable;
+
+/// The views over `events`, in the order in which they build on each other.
+const VIEWS: &[(&str, &str)] = &[
+    ("visits", include_str!("../../sql/views/visits.sql")),
+    ("users", include_str!("../../sql/views/users.sql")),
+    ("sessions", include_str!("../../sql/views/sessions.sql")),
+    ("shares", include_str!("../../sql/views/shares.sql")),
+];
+
+/// Registers the tables of the store as they are now, and the views over them.
+pub(crate) async fn register(context: &SessionContext, store: &Store) -> Result<()> {
+    context.register_table("events", Arc::new(EventsTable::new(store, store.snapshot().await?)?))?;
+    context.register_table("quarantine", quarantine::table(store).await?)?;
+    let zone = store.time_zone().to_string();
+    for (name, query) in VIEWS {
+        // The zone is an IANA name, checked when the store was opened; it cannot hold a quote.
+        let query = query.trim().trim_end_matches(';').replace("{time_zone}", &zone);
+        let plan = context.state().create_logical_plan(&query).await.map_err(|e| e.context(format!("view {name}")))?;
+        let view = datafusion::datasource::ViewTable::new(plan, Some(query));
+        context.register_table(*name, Arc::new(view))?;
+    }
+    Ok(())
+}

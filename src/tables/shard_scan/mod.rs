@@ -1,0 +1,229 @@
+//! `ShardScanExec`: reads groups of adjacent shards, each in the order (user_id, ts, seq).
+//!
+//! ```text
+//! partition 0: users < p8          files ─▶ chains of files that do not overlap ─▶ merge by runs of equal users
+//! partition 1: users >= p8         files ─▶ …
+//! ```
+//!
+//! It holds plain data only, so a plan can travel: paths, ranges, a projection, a predicate.
+
+mod chains;
+
+use std::fmt::{self, Formatter};
+use std::sync::Arc;
+
+use datafusion::arrow::compute::SortOptions;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, ScalarValue, SplitPoint, Statistics};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr, RangePartitioning,
+};
+use datafusion::physical_plan::coop::cooperative;
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions, SchedulingType,
+};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use url::Url;
+
+use super::events::pruning;
+use crate::store::FileRange;
+use crate::store::merge::merge;
+use crate::store::reader::{FileRead, UserRange};
+use crate::store::schema::event_schema;
+
+/// A data file, as the scan needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScannedFile {
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    pub(crate) rows: u64,
+    pub(crate) range: Option<FileRange>,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct ShardScanExec {
+    /// Folder of the table, ends with a slash.
+    pub(crate) url: String,
+    /// Version of the table; for people who read the plan.
+    pub(crate) version: u64,
+    pub(crate) files: Vec<ScannedFile>,
+    pub(crate) partitions: Vec<UserRange>,
+    /// Columns of the event schema, in this order.
+    pub(crate) projection: Vec<usize>,
+    /// Over the event schema. Files and row groups in which it cannot hold are skipped; rows are not filtered.
+    pub(crate) predicate: Option<Arc<dyn PhysicalExpr>>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl ShardScanExec {
+    pub(crate) fn try_new(
+        url: String,
+        version: u64,
+        files: Vec<ScannedFile>,
+        partitions: Vec<UserRange>,
+        projection: Vec<usize>,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Self> {
+        let schema: SchemaRef = Arc::new(event_schema().project(&projection)?);
+        let properties = Arc::new(properties(schema, &partitions)?);
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { url, version, files, partitions, projection, predicate, properties, metrics })
+    }
+
+    fn read(&self, file: &ScannedFile, users: &UserRange, context: &TaskContext) -> Result<FileRead> {
+        let url = Url::parse(&self.url)
+            .and_then(|url| url.join(&file.path))
+            .map_err(|e| datafusion::common::plan_datafusion_err!("{}{}: {e}", self.url, file.path))?;
+        let store_url = ObjectStoreUrl::parse(&url[..url::Position::BeforePath])?;
+        let all = event_schema();
+        Ok(FileRead {
+            store: context.runtime_env().object_store(store_url)?,
+            location: Path::from_url_path(url.path())?,
+            size: file.size,
+            schema: self.schema(),
+            users: users.clone(),
+            predicate: self.predicate.as_ref().and_then(|predicate| pruning(predicate, &all)),
+            batch_size: context.session_config().batch_size(),
+        })
+    }
+
+    fn rows(&self, users: &UserRange) -> Precision<usize> {
+        let inside = self.files.iter().filter(|file| {
+            file.range.as_ref().is_none_or(|range| users.overlaps(&range.users.0, &range.users.1))
+        });
+        let rows = inside.map(|file| file.rows as usize).sum();
+        let exact = *users == UserRange::default() && self.predicate.is_none();
+        if exact { Precision::Exact(rows) } else { Precision::Inexact(rows) }
+    }
+}
+
+fn properties(schema: SchemaRef, partitions: &[UserRange]) -> Result<PlanProperties> {
+    let sort = |name: &str| {
+        let index = schema.index_of(name).ok()?;
+        Some(PhysicalSortExpr::new(Arc::new(Column::new(name, index)), SortOptions::new(false, false)))
+    };
+    // The order holds as far as its columns are read. A local date never goes back while time goes on, so it may stand
+    // before the time or in its place: grouping by user and day needs no hash table either.
+    let order = |columns: &[&str]| LexOrdering::new(columns.iter().copied().map_while(sort));
+    let orders = [order(&["user_id", "ts", "seq"]), order(&["user_id", "dt", "ts", "seq"])];
+    let partitioning = match sort("user_id").and_then(|user| LexOrdering::new([user])) {
+        Some(user) if partitions.len() > 1 => {
+            let points = partitions
+                .iter()
+                .filter_map(|range| range.to.clone())
+                .map(|point| SplitPoint::new(vec![ScalarValue::Utf8View(Some(point))]))
+                .collect();
+            Partitioning::Range(RangePartitioning::try_new(user, points)?)
+        }
+        _ => Partitioning::UnknownPartitioning(partitions.len()),
+    };
+    let mut equivalence = EquivalenceProperties::new(schema);
+    equivalence.add_orderings(orders.into_iter().flatten());
+    Ok(PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded)
+        .with_scheduling_type(SchedulingType::Cooperative))
+}
+
+impl DisplayAs for ShardScanExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
+        let columns: Vec<String> = self.schema().fields().iter().map(|field| field.name().clone()).collect();
+        if matches!(t, DisplayFormatType::TreeRender) {
+            return write!(f, "files={}\ncolumns={}", self.files.len(), columns.join(", "));
+        }
+        write!(
+            f,
+            "ShardScanExec: events version={}, files={}, partitions={}, columns=[{}]",
+            self.version,
+            self.files.len(),
+            self.partitions.len(),
+            columns.join(", ")
+        )?;
+        match &self.predicate {
+            Some(predicate) => write!(f, ", skip_unless={predicate}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for ShardScanExec {
+    fn name(&self) -> &str {
+        "ShardScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.predicate.as_ref().map_or(Ok(TreeNodeRecursion::Continue), f)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let users = &self.partitions[partition];
+        let chains = chains::chains(&self.files, users)
+            .into_iter()
+            .map(|chain| {
+                let reads =
+                    chain.into_iter().map(|file| self.read(file, users, &context)).collect::<Result<Vec<_>>>()?;
+                // A file is opened when the one before it in the chain is done.
+                Ok(futures::stream::iter(reads.into_iter().map(Ok))
+                    .and_then(FileRead::open)
+                    .try_flatten()
+                    .boxed())
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let schema = self.schema();
+        let ordered = schema.index_of("user_id").is_ok();
+        let batches = match chains.len() {
+            0 => futures::stream::empty().boxed(),
+            1 => chains.into_iter().next().expect("one chain"),
+            _ if ordered => merge(chains, Arc::clone(&schema), context.session_config().batch_size()).boxed(),
+            // Nobody can rely on an order without users: file after file.
+            _ => futures::stream::iter(chains).flatten().boxed(),
+        };
+        let baseline = BaselineMetrics::new(&self.metrics, partition);
+        let batches = batches.inspect_ok(move |batch| {
+            baseline.record_output(batch.num_rows());
+        });
+        Ok(Box::pin(cooperative(RecordBatchStreamAdapter::new(schema, batches))))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let users = args.partition().map_or_else(UserRange::default, |partition| self.partitions[partition].clone());
+        Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(self.rows(&users))))
+    }
+}

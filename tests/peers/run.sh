@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Footfall against DuckDB and ClickHouse: the real data's figures, random tables, and the ten bench questions (answers only, no times).
+# usage: run.sh [TABLES]        how many random tables, 200 unless told
+# The binary is FOOTFALL, or the release build under CARGO_TARGET_DIR. The peers are installed into a venv beside the build and kept for the next run.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+target=${CARGO_TARGET_DIR:-$top/target}
+footfall=${FOOTFALL:-$target/release/footfall}
+tables=${1:-200}
+[ -x "$footfall" ] || { echo "$footfall is not there: build it with cargo build --release, or name one in FOOTFALL" >&2; exit 1; }
+
+venv=$target/peers
+if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+  rm -rf "$venv"
+  mkdir -p "$target"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+  cp "$here/requirements.txt" "$venv/installed.txt"
+fi
+python=("$venv/bin/python" -B)
+
+more=()
+[ -d "$top/../shared/data" ] && more=(--more-data "$top/../shared/data")
+"${python[@]}" "$here/figures.py" --footfall "$footfall" --data "$top/data" "${more[@]}"
+"${python[@]}" "$here/differential.py" --footfall "$footfall" "$tables"
+
+# The bench questions on a small input that reaches the day one of them asks for: answers must agree; the time table belongs to a quiet machine.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+"${python[@]}" "$top/tests/bench/gen.py" 2e5 20 "$scratch/events"
+"$footfall" land "$scratch"/events/*.parquet --store "$scratch/store" --map bench --tz UTC --quiet
+"$footfall" compact --store "$scratch/store" --quiet
+"${python[@]}" "$top/tests/bench/compare.py" "$scratch/events" --store "$scratch/store" --footfall "$footfall" \
+  --questions "$top/tests/bench/questions" --runs 1 --engines duckdb,clickhouse,footfall
