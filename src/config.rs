@@ -21,3 +21,6 @@ extensions_options! {
 impl ConfigExtension for FootfallOptions {
     const PREFIX: &'static str = "footfall";
 }
+
+/// Key in the metadata of a Date32 field: it holds the local day of the table's column `ts` in the zone of that name.
+pub(crate) const DAY_ZONE: &str = "footfall.day_zone";

@@ -52,12 +52,15 @@ impl Engine {
             let named = NonZeroUsize::new(5).expect("five is not zero");
             runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), named)));
         }
-        let state = SessionStateBuilder::new()
+        let builder = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::new(runtime.build()?))
             .with_default_features()
-            .with_footfall()
-            .build();
+            .with_footfall();
+        // Last, because every rule before it may still come to need the order of a scan.
+        #[cfg(feature = "store")]
+        let builder = builder.with_physical_optimizer_rule(Arc::new(crate::tables::RelaxScanOrder));
+        let state = builder.build();
         Ok(Self { context: SessionContext::new_with_state(state).enable_url_table() })
     }
 

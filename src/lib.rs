@@ -17,6 +17,7 @@
 //!
 //! A program without a store takes [`FootfallExt`], one with a store [`Engine`].
 
+#[cfg(feature = "store")]
 pub mod land;
 #[cfg(feature = "store")]
 pub mod store;
@@ -24,12 +25,9 @@ pub mod store;
 pub mod tables;
 
 pub mod functions;
-mod plan {
-    pub(crate) fn logical_rules() -> Vec<std::sync::Arc<dyn datafusion::optimizer::OptimizerRule + Send + Sync>> { vec![] }
-    pub(crate) fn physical_rules() -> Vec<std::sync::Arc<dyn datafusion::physical_optimizer::PhysicalOptimizerRule + Send + Sync>> { vec![] }
-}
+mod plan;
 
-// mod codec;
+mod codec;
 mod engine;
 
 pub mod ask;
@@ -39,6 +37,6 @@ pub mod report;
 mod config;
 mod error;
 
-// pub use codec::FootfallCodec;
+pub use codec::FootfallCodec;
 pub use config::FootfallOptions;
 pub use engine::{Engine, EngineOptions, FootfallExt};

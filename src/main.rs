@@ -21,9 +21,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// A deep expression is planned by recursion; a debug build needs more than the default.
 const STACK: usize = 16 << 20;
 
-/// How long a cancelled command may take to remove its temporary files.
-const FAREWELL: Duration = Duration::from_secs(2);
-
 async fn run(cli: Cli) -> Result<Outcome> {
     let Cli { command, limits } = cli;
     match command {
@@ -51,7 +48,14 @@ fn main() -> ExitCode {
         }
     };
     let timeout = cli.limits.timeout;
-    let ended = runtime.block_on(supervise(run(cli), timeout));
+    // On a thread of its own, because planning a deep expression needs more stack than a main thread has.
+    let ended = std::thread::scope(|scope| {
+        let command = || runtime.block_on(supervise(run(cli), timeout));
+        match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, command) {
+            Ok(thread) => thread.join().unwrap_or(Ended::Panicked),
+            Err(e) => Ended::ByItself(Err(DataFusionError::IoError(e))),
+        }
+    });
     // What is still in the middle of a batch is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit_code(ended, timeout)
@@ -64,27 +68,19 @@ enum Ended {
     Cancelled,
 }
 
-/// Runs the command until it ends, the time is up, or someone stops it.
-async fn supervise(
-    command: impl Future<Output = Result<Outcome>> + Send + 'static,
-    timeout: Option<Duration>,
-) -> Ended {
-    let mut task = tokio::spawn(command);
+/// Runs the command until it ends, the time is up, or someone stops it. Dropping the command removes its temporary files.
+async fn supervise(command: impl Future<Output = Result<Outcome>>, timeout: Option<Duration>) -> Ended {
     let time_is_up = async {
         match timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
             None => std::future::pending().await,
         }
     };
-    let ended = tokio::select! {
-        done = &mut task => return done.map_or(Ended::Panicked, Ended::ByItself),
+    tokio::select! {
+        done = command => Ended::ByItself(done),
         () = time_is_up => Ended::TimedOut,
         () = interrupted() => Ended::Cancelled,
-    };
-    // Dropping what the command holds removes its temporary files.
-    task.abort();
-    let _ = tokio::time::timeout(FAREWELL, task).await;
-    ended
+    }
 }
 
 #[cfg(unix)]

@@ -20,11 +20,13 @@ use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::SchemaDescriptor;
 
+use serde::{Deserialize, Serialize};
+
 use super::encode::first_row_from;
 use super::object_reader::ObjectReader;
 
 /// A half-open range of user ids; `None` is open.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRange {
     /// First user inside.
     pub from: Option<String>,

@@ -4,11 +4,12 @@
 //! windows over a user need no repartitioning, no hash table and no sort. Its partitions are groups of adjacent
 //! shards of about equally many rows, never fewer than `target_partitions`: with fewer DataFusion would hash.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Date32Array, StringViewArray, TimestampMicrosecondArray, UInt64Array};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
@@ -19,7 +20,8 @@ use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicate
 use datafusion::physical_plan::ExecutionPlan;
 use url::Url;
 
-use super::shard_scan::{ScannedFile, ShardScanExec};
+use super::shard_scan::{ScannedFile, ShardScan, ShardScanExec};
+use crate::config::DAY_ZONE;
 use crate::store::reader::UserRange;
 use crate::store::schema::event_schema;
 use crate::store::{DataFile, Snapshot, Store, table_url};
@@ -28,13 +30,14 @@ use crate::store::{DataFile, Snapshot, Store, table_url};
 #[derive(Debug)]
 pub struct EventsTable {
     url: Url,
+    time_zone: String,
     snapshot: Snapshot,
 }
 
 impl EventsTable {
     /// The events of `store` at the version of `snapshot`.
     pub fn new(store: &Store, snapshot: Snapshot) -> Result<Self> {
-        Ok(Self { url: table_url(store.root(), "events")?, snapshot })
+        Ok(Self { url: table_url(store.root(), "events")?, time_zone: store.time_zone().to_string(), snapshot })
     }
 
     /// The files in which `predicate` can be true.
@@ -49,7 +52,7 @@ impl EventsTable {
 #[async_trait]
 impl TableProvider for EventsTable {
     fn schema(&self) -> SchemaRef {
-        event_schema()
+        table_schema(&self.time_zone)
     }
 
     fn table_type(&self) -> TableType {
@@ -85,15 +88,33 @@ impl TableProvider for EventsTable {
             .iter()
             .map(|file| ScannedFile { path: file.path.clone(), size: file.size, rows: file.rows, range: file.range.clone() })
             .collect();
-        Ok(Arc::new(ShardScanExec::try_new(
-            self.url.to_string(),
-            self.snapshot.version,
+        Ok(Arc::new(ShardScanExec::try_new(ShardScan {
+            url: self.url.to_string(),
+            version: self.snapshot.version,
+            time_zone: self.time_zone.clone(),
             files,
             partitions,
             projection,
             predicate,
-        )?))
+            ordered: true,
+        })?))
     }
+}
+
+/// The event schema, where `dt` says in which zone its days are: rules may then compare it with days of that zone.
+pub(super) fn table_schema(time_zone: &str) -> SchemaRef {
+    let fields: Vec<FieldRef> = event_schema()
+        .fields()
+        .iter()
+        .map(|field| match field.name().as_str() {
+            "dt" => {
+                let zone = HashMap::from([(DAY_ZONE.to_string(), time_zone.to_string())]);
+                Arc::new(field.as_ref().clone().with_metadata(zone))
+            }
+            _ => Arc::clone(field),
+        })
+        .collect();
+    Arc::new(Schema::new(fields))
 }
 
 /// The predicate as pruning needs it; `None` if statistics can tell nothing about it.

@@ -2,7 +2,7 @@
 
 mod events;
 mod quarantine;
-pub(crate) mod shard_scan;
+mod shard_scan;
 
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use datafusion::prelude::SessionContext;
 use crate::store::Store;
 
 pub use events::EventsTable;
+pub use shard_scan::{ShardScan, ShardScanExec};
+pub(crate) use shard_scan::relax_order::RelaxScanOrder;
 
 /// The views over `events`, in the order in which they build on each other.
 const VIEWS: &[(&str, &str)] = &[

@@ -12,15 +12,16 @@ use datafusion::logical_expr::WindowUDF;
 use datafusion::logical_expr::function::WindowUDFFieldArgs;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
-    Distribution, EquivalenceProperties, LexRequirement, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
-    PhysicalSortRequirement,
+    Distribution, EquivalenceProperties, LexRequirement, OrderingRequirements, PhysicalExpr,
+    PhysicalSortExpr, PhysicalSortRequirement,
 };
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::{
     ChildStats, ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
-    InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions, StatisticsArgs, apply_expression_roots,
+    InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions, StatisticsArgs,
+    apply_expression_roots,
 };
 
 use super::stream::SessionizeStream;
@@ -250,12 +251,9 @@ impl ExecutionPlan for SessionizeExec {
             ChildrenPropertiesMode::Keep => {
                 Self { input, metrics: ExecutionPlanMetricsSet::new(), ..Self::clone(&self) }
             }
-            ChildrenPropertiesMode::Recompute => Self::try_new(
-                input,
-                self.windows.clone(),
-                self.partition_by.clone(),
-                self.order_by.clone(),
-            )?,
+            ChildrenPropertiesMode::Recompute => {
+                Self::try_new(input, self.windows.clone(), self.partition_by.clone(), self.order_by.clone())?
+            }
         }))
     }
 

@@ -13,7 +13,7 @@
 
 mod gather;
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
 
 use datafusion::arrow::array::{Array, Date32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -35,10 +35,13 @@ pub(crate) fn merge(
 ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
     let merge = Merge {
         inputs: inputs.into_iter().map(|stream| Input { stream, current: None }).collect(),
-        held: Vec::new(),
+        held: Held::default(),
         schema,
         batch_size,
         started: false,
+        shared: Vec::new(),
+        user: String::new(),
+        runs: Vec::new(),
     };
     futures::stream::try_unfold(merge, |mut merge| async move {
         Ok(merge.next_batch().await?.map(|batch| (batch, merge)))
@@ -47,11 +50,21 @@ pub(crate) fn merge(
 
 struct Merge {
     inputs: Vec<Input>,
-    /// Batches that segments point into.
-    held: Vec<RecordBatch>,
+    held: Held,
     schema: SchemaRef,
     batch_size: usize,
     started: bool,
+    /// Kept between steps for their memory only.
+    shared: Vec<usize>,
+    user: String,
+    runs: Vec<Run>,
+}
+
+/// Batches that segments point into, and what orders the rows of one user in them.
+#[derive(Default)]
+struct Held {
+    batches: Vec<RecordBatch>,
+    order: Vec<RowOrder>,
 }
 
 struct Input {
@@ -61,12 +74,17 @@ struct Input {
 
 /// The batch that an input stands in.
 struct Current {
-    /// Its place in `held`.
+    /// Its place in [`Held`].
     batch: usize,
     users: StringViewArray,
-    times: Times,
-    seq: Option<Int64Array>,
     row: usize,
+}
+
+/// One user's rows in one batch of one input.
+struct Run {
+    segment: Segment,
+    first: (i64, i64),
+    last: (i64, i64),
 }
 
 impl Merge {
@@ -81,24 +99,24 @@ impl Merge {
         let mut segments = Vec::new();
         let mut rows = 0;
         while rows < self.batch_size {
-            let Some((lowest, shared, limit)) = self.lowest() else { break };
-            if shared.is_empty() {
-                rows += self.take_until(lowest, limit, self.batch_size - rows, &mut segments).await?;
+            let Some((lowest, next)) = self.lowest() else { break };
+            rows += if self.shared.is_empty() {
+                self.take_until(lowest, next, self.batch_size - rows, &mut segments).await?
             } else {
-                rows += self.take_shared(lowest, &shared, &mut segments).await?;
-            }
+                self.take_shared(lowest, &mut segments).await?
+            };
         }
         if rows == 0 {
             return Ok(None);
         }
-        gather(&self.held, &segments, rows, &self.schema).map(Some)
+        gather(&self.held.batches, &segments, rows, &self.schema).map(Some)
     }
 
-    /// The input with the lowest user, the other inputs with the same one, and else the input with the next user.
-    fn lowest(&self) -> Option<(usize, Vec<usize>, Option<usize>)> {
+    /// The input with the lowest user and the one with the next user. Other inputs with the lowest one: `shared`.
+    fn lowest(&mut self) -> Option<(usize, Option<usize>)> {
         let mut lowest: Option<(usize, &str)> = None;
         let mut next: Option<(usize, &str)> = None;
-        let mut shared = Vec::new();
+        self.shared.clear();
         for (index, input) in self.inputs.iter().enumerate() {
             let Some(user) = input.current.as_ref().map(|current| current.users.value(current.row)) else {
                 continue;
@@ -106,13 +124,13 @@ impl Merge {
             match lowest {
                 None => lowest = Some((index, user)),
                 Some((first, least)) => match user.cmp(least) {
-                    std::cmp::Ordering::Less => {
+                    Ordering::Less => {
                         next = Some((first, least));
                         lowest = Some((index, user));
-                        shared.clear();
+                        self.shared.clear();
                     }
-                    std::cmp::Ordering::Equal => shared.push(index),
-                    std::cmp::Ordering::Greater => {
+                    Ordering::Equal => self.shared.push(index),
+                    Ordering::Greater => {
                         if next.is_none_or(|(_, least)| user < least) {
                             next = Some((index, user));
                         }
@@ -120,27 +138,27 @@ impl Merge {
                 },
             }
         }
-        lowest.map(|(index, _)| (index, shared, next.map(|(index, _)| index)))
+        lowest.map(|(index, _)| (index, next.map(|(index, _)| index)))
     }
 
-    /// Takes rows of one input as long as their users come before the current one of `limit`, `most` rows at most.
+    /// Takes rows of one input as long as their users come before the current one of `next`, `most` rows at most.
     async fn take_until(
         &mut self,
         input: usize,
-        limit: Option<usize>,
+        next: Option<usize>,
         most: usize,
         segments: &mut Vec<Segment>,
     ) -> Result<usize> {
-        let current = self.inputs[input].current.as_ref().expect("the lowest input stands in a batch");
+        let current = standing(&self.inputs[input]);
         let start = current.row;
         let last = current.users.len().min(start + most);
-        let end = match limit.and_then(|limit| self.inputs[limit].current.as_ref()) {
+        let end = match next.and_then(|next| self.inputs[next].current.as_ref()) {
             None => last,
-            Some(limit) => {
-                let limit = limit.users.value(limit.row);
+            Some(next) => {
+                let limit = next.users.value(next.row);
                 let mut end = start;
-                while end < last && (same_view(&current.users, end, start) || current.users.value(end) < limit) {
-                    end += 1;
+                while end < last && current.users.value(end) < limit {
+                    end = end_of_run(&current.users, end, last);
                 }
                 end
             }
@@ -151,44 +169,41 @@ impl Merge {
     }
 
     /// Takes all rows of a user that several inputs hold.
-    async fn take_shared(
-        &mut self,
-        lowest: usize,
-        shared: &[usize],
-        segments: &mut Vec<Segment>,
-    ) -> Result<usize> {
-        let current = self.inputs[lowest].current.as_ref().expect("the lowest input stands in a batch");
-        let user = current.users.value(current.row).to_string();
-        let mut runs = Vec::with_capacity(shared.len() + 1);
-        for &input in std::iter::once(&lowest).chain(shared) {
-            runs.push(self.take_run(input, &user).await?);
+    async fn take_shared(&mut self, lowest: usize, segments: &mut Vec<Segment>) -> Result<usize> {
+        let current = standing(&self.inputs[lowest]);
+        self.user.clear();
+        self.user.push_str(current.users.value(current.row));
+        self.runs.clear();
+        let shared = std::mem::take(&mut self.shared);
+        for &input in std::iter::once(&lowest).chain(&shared) {
+            self.take_run(input).await?;
         }
-        let rows = runs.iter().flatten().map(|piece| piece.keys.len()).sum();
-        in_order(runs, segments);
-        Ok(rows)
+        self.shared = shared;
+        in_order(&mut self.runs, &self.held.order, segments);
+        Ok(self.runs.iter().map(|run| run.segment.rows).sum())
     }
 
-    /// Takes the rows of `user` from one input, in as many pieces as batches.
-    async fn take_run(&mut self, input: usize, user: &str) -> Result<VecDeque<Piece>> {
-        let mut run = VecDeque::new();
+    /// Takes the rows of the current user from one input.
+    async fn take_run(&mut self, input: usize) -> Result<()> {
         while let Some(current) = &self.inputs[input].current {
             let start = current.row;
-            if current.users.value(start) != user {
+            if current.users.value(start) != self.user {
                 break;
             }
-            let mut end = start + 1;
-            while end < current.users.len()
-                && (same_view(&current.users, end, start) || current.users.value(end) == user)
-            {
-                end += 1;
+            let end = end_of_run(&current.users, start, current.users.len());
+            let order = &self.held.order[current.batch];
+            self.runs.push(Run {
+                segment: Segment { batch: current.batch, start, rows: end - start },
+                first: order.key(start),
+                last: order.key(end - 1),
+            });
+            if end < current.users.len() {
+                self.move_to(input, end).await?;
+                break;
             }
-            let rows = end - start;
-            let seq = |row| current.seq.as_ref().map_or(0, |seq| seq.value(row));
-            let keys = (start..end).map(|row| (current.times.value(row), seq(row))).collect();
-            run.push_back(Piece { segment: Segment { batch: current.batch, start, rows }, keys });
             self.move_to(input, end).await?;
         }
-        Ok(run)
+        Ok(())
     }
 
     async fn move_to(&mut self, input: usize, row: usize) -> Result<()> {
@@ -204,17 +219,13 @@ impl Merge {
             if batch.num_rows() == 0 {
                 continue;
             }
-            let column = |name: &str| batch.column_by_name(name);
-            let users = column("user_id")
+            let users = batch
+                .column_by_name("user_id")
                 .ok_or_else(|| exec_datafusion_err!("a merge by users needs the column user_id"))?;
-            self.inputs[input].current = Some(Current {
-                batch: self.held.len(),
-                users: as_string_view_array(users)?.clone(),
-                times: Times::of(&batch)?,
-                seq: column("seq").map(|seq| as_int64_array(seq).cloned()).transpose()?,
-                row: 0,
-            });
-            self.held.push(batch);
+            let users = as_string_view_array(users)?.clone();
+            self.inputs[input].current = Some(Current { batch: self.held.batches.len(), users, row: 0 });
+            self.held.order.push(RowOrder::of(&batch)?);
+            self.held.batches.push(batch);
             break;
         }
         Ok(())
@@ -222,73 +233,81 @@ impl Merge {
 
     /// Keeps only the batches that an input still stands in.
     fn forget_used(&mut self) {
-        let held = std::mem::take(&mut self.held);
+        let old = std::mem::take(&mut self.held);
+        let mut old: Vec<_> = old.batches.into_iter().zip(old.order).map(Some).collect();
         for input in &mut self.inputs {
-            if let Some(current) = &mut input.current {
-                self.held.push(held[current.batch].clone());
-                current.batch = self.held.len() - 1;
+            if let Some(current) = &mut input.current
+                && let Some((batch, order)) = old[current.batch].take()
+            {
+                current.batch = self.held.batches.len();
+                self.held.batches.push(batch);
+                self.held.order.push(order);
             }
         }
     }
 }
 
-/// What orders a user's rows: their time, or their day where nobody reads the time.
+/// What orders a user's rows: their time, or their day where nobody reads the time; then the order in the source.
+struct RowOrder {
+    times: Times,
+    seq: Option<Int64Array>,
+}
+
 enum Times {
     Instants(TimestampMicrosecondArray),
     Days(Date32Array),
     Unread,
 }
 
-impl Times {
+impl RowOrder {
     fn of(batch: &RecordBatch) -> Result<Self> {
-        Ok(match (batch.column_by_name("ts"), batch.column_by_name("dt")) {
+        let column = |name: &str| batch.column_by_name(name);
+        let times = match (column("ts"), column("dt")) {
             (Some(ts), _) => Times::Instants(as_timestamp_microsecond_array(ts)?.clone()),
             (None, Some(dt)) => Times::Days(as_date32_array(dt)?.clone()),
             (None, None) => Times::Unread,
-        })
+        };
+        Ok(Self { times, seq: column("seq").map(|seq| as_int64_array(seq).cloned()).transpose()? })
     }
 
-    fn value(&self, row: usize) -> i64 {
-        match self {
+    fn key(&self, row: usize) -> (i64, i64) {
+        let time = match &self.times {
             Times::Instants(ts) => ts.value(row),
             Times::Days(dt) => dt.value(row).into(),
             Times::Unread => 0,
-        }
+        };
+        (time, self.seq.as_ref().map_or(0, |seq| seq.value(row)))
     }
 }
 
-/// A part of a user's run within one batch.
-struct Piece {
-    segment: Segment,
-    keys: Vec<(i64, i64)>,
+fn standing(input: &Input) -> &Current {
+    input.current.as_ref().expect("the lowest input stands in a batch")
 }
 
-/// Equal views are equal texts; unequal ones may still be.
-fn same_view(users: &StringViewArray, a: usize, b: usize) -> bool {
-    users.views()[a] == users.views()[b]
+/// First row behind the run of equal users that begins at `start`.
+fn end_of_run(users: &StringViewArray, start: usize, last: usize) -> usize {
+    let views = users.views();
+    let mut end = start + 1;
+    // Equal views are equal texts; unequal ones may still be.
+    while end < last && (views[end] == views[start] || users.value(end) == users.value(start)) {
+        end += 1;
+    }
+    end
 }
 
 /// Appends the runs of one user in the order of (ts, seq), the earlier input first where these are equal.
-fn in_order(mut runs: Vec<VecDeque<Piece>>, segments: &mut Vec<Segment>) {
-    runs.retain(|run| !run.is_empty());
+fn in_order(runs: &mut [Run], order: &[RowOrder], segments: &mut Vec<Segment>) {
+    runs.sort_by_key(|run| run.first);
     // Different days: the runs do not interleave.
-    let first = |run: &VecDeque<Piece>| run[0].keys[0];
-    let last = |run: &VecDeque<Piece>| run[run.len() - 1].keys[run[run.len() - 1].keys.len() - 1];
-    runs.sort_by_key(first);
-    if runs.windows(2).all(|pair| last(&pair[0]) < first(&pair[1])) {
-        segments.extend(runs.into_iter().flatten().map(|piece| piece.segment));
+    if runs.windows(2).all(|pair| pair[0].last <= pair[1].first) {
+        segments.extend(runs.iter().map(|run| run.segment));
         return;
     }
     let mut rows: Vec<((i64, i64), Segment)> = runs
-        .into_iter()
-        .flatten()
-        .flat_map(|piece| {
-            let Segment { batch, start, .. } = piece.segment;
-            piece
-                .keys
-                .into_iter()
-                .enumerate()
-                .map(move |(row, key)| (key, Segment { batch, start: start + row, rows: 1 }))
+        .iter()
+        .flat_map(|run| {
+            let Segment { batch, start, rows } = run.segment;
+            (start..start + rows).map(move |row| (order[batch].key(row), Segment { batch, start: row, rows: 1 }))
         })
         .collect();
     rows.sort_by_key(|(key, _)| *key);

@@ -8,6 +8,7 @@
 //! It holds plain data only, so a plan can travel: paths, ranges, a projection, a predicate.
 
 mod chains;
+pub(crate) mod relax_order;
 
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
@@ -32,60 +33,72 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
 use object_store::path::Path;
 use url::Url;
 
-use super::events::pruning;
+use super::events::{pruning, table_schema};
 use crate::store::FileRange;
 use crate::store::merge::merge;
 use crate::store::reader::{FileRead, UserRange};
 use crate::store::schema::event_schema;
 
 /// A data file, as the scan needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ScannedFile {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScannedFile {
     pub(crate) path: String,
     pub(crate) size: u64,
     pub(crate) rows: u64,
     pub(crate) range: Option<FileRange>,
 }
 
-/// See the module.
+/// What to scan: plain data, so that a plan can travel.
 #[derive(Debug, Clone)]
-pub struct ShardScanExec {
+pub struct ShardScan {
     /// Folder of the table, ends with a slash.
     pub(crate) url: String,
     /// Version of the table; for people who read the plan.
     pub(crate) version: u64,
+    /// Zone of the days in `dt`.
+    pub(crate) time_zone: String,
     pub(crate) files: Vec<ScannedFile>,
     pub(crate) partitions: Vec<UserRange>,
     /// Columns of the event schema, in this order.
     pub(crate) projection: Vec<usize>,
     /// Over the event schema. Files and row groups in which it cannot hold are skipped; rows are not filtered.
     pub(crate) predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether the rows come in the order of the store. Without it files need no merging.
+    pub(crate) ordered: bool,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct ShardScanExec {
+    scan: ShardScan,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl ShardScanExec {
-    pub(crate) fn try_new(
-        url: String,
-        version: u64,
-        files: Vec<ScannedFile>,
-        partitions: Vec<UserRange>,
-        projection: Vec<usize>,
-        predicate: Option<Arc<dyn PhysicalExpr>>,
-    ) -> Result<Self> {
-        let schema: SchemaRef = Arc::new(event_schema().project(&projection)?);
-        let properties = Arc::new(properties(schema, &partitions)?);
-        let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { url, version, files, partitions, projection, predicate, properties, metrics })
+    pub(crate) fn try_new(scan: ShardScan) -> Result<Self> {
+        let schema: SchemaRef = Arc::new(table_schema(&scan.time_zone).project(&scan.projection)?);
+        let properties = Arc::new(properties(schema, &scan.partitions, scan.ordered)?);
+        Ok(Self { scan, properties, metrics: ExecutionPlanMetricsSet::new() })
+    }
+
+    pub(crate) fn scan(&self) -> &ShardScan {
+        &self.scan
+    }
+
+    /// The same rows in any order within a partition.
+    pub(crate) fn unordered(&self) -> Result<Self> {
+        Self::try_new(ShardScan { ordered: false, ..self.scan.clone() })
     }
 
     fn read(&self, file: &ScannedFile, users: &UserRange, context: &TaskContext) -> Result<FileRead> {
-        let url = Url::parse(&self.url)
+        let url = Url::parse(&self.scan.url)
             .and_then(|url| url.join(&file.path))
-            .map_err(|e| datafusion::common::plan_datafusion_err!("{}{}: {e}", self.url, file.path))?;
+            .map_err(|e| datafusion::common::plan_datafusion_err!("{}{}: {e}", self.scan.url, file.path))?;
         let store_url = ObjectStoreUrl::parse(&url[..url::Position::BeforePath])?;
         let all = event_schema();
         Ok(FileRead {
@@ -94,22 +107,22 @@ impl ShardScanExec {
             size: file.size,
             schema: self.schema(),
             users: users.clone(),
-            predicate: self.predicate.as_ref().and_then(|predicate| pruning(predicate, &all)),
+            predicate: self.scan.predicate.as_ref().and_then(|predicate| pruning(predicate, &all)),
             batch_size: context.session_config().batch_size(),
         })
     }
 
     fn rows(&self, users: &UserRange) -> Precision<usize> {
-        let inside = self.files.iter().filter(|file| {
+        let inside = self.scan.files.iter().filter(|file| {
             file.range.as_ref().is_none_or(|range| users.overlaps(&range.users.0, &range.users.1))
         });
         let rows = inside.map(|file| file.rows as usize).sum();
-        let exact = *users == UserRange::default() && self.predicate.is_none();
+        let exact = *users == UserRange::default() && self.scan.predicate.is_none();
         if exact { Precision::Exact(rows) } else { Precision::Inexact(rows) }
     }
 }
 
-fn properties(schema: SchemaRef, partitions: &[UserRange]) -> Result<PlanProperties> {
+fn properties(schema: SchemaRef, partitions: &[UserRange], ordered: bool) -> Result<PlanProperties> {
     let sort = |name: &str| {
         let index = schema.index_of(name).ok()?;
         Some(PhysicalSortExpr::new(Arc::new(Column::new(name, index)), SortOptions::new(false, false)))
@@ -130,7 +143,9 @@ fn properties(schema: SchemaRef, partitions: &[UserRange]) -> Result<PlanPropert
         _ => Partitioning::UnknownPartitioning(partitions.len()),
     };
     let mut equivalence = EquivalenceProperties::new(schema);
-    equivalence.add_orderings(orders.into_iter().flatten());
+    if ordered {
+        equivalence.add_orderings(orders.into_iter().flatten());
+    }
     Ok(PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded)
         .with_scheduling_type(SchedulingType::Cooperative))
 }
@@ -139,17 +154,20 @@ impl DisplayAs for ShardScanExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
         let columns: Vec<String> = self.schema().fields().iter().map(|field| field.name().clone()).collect();
         if matches!(t, DisplayFormatType::TreeRender) {
-            return write!(f, "files={}\ncolumns={}", self.files.len(), columns.join(", "));
+            return write!(f, "files={}\ncolumns={}", self.scan.files.len(), columns.join(", "));
         }
         write!(
             f,
             "ShardScanExec: events version={}, files={}, partitions={}, columns=[{}]",
-            self.version,
-            self.files.len(),
-            self.partitions.len(),
+            self.scan.version,
+            self.scan.files.len(),
+            self.scan.partitions.len(),
             columns.join(", ")
         )?;
-        match &self.predicate {
+        if !self.scan.ordered {
+            write!(f, ", unordered")?;
+        }
+        match &self.scan.predicate {
             Some(predicate) => write!(f, ", skip_unless={predicate}"),
             None => Ok(()),
         }
@@ -173,7 +191,7 @@ impl ExecutionPlan for ShardScanExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        self.predicate.as_ref().map_or(Ok(TreeNodeRecursion::Continue), f)
+        self.scan.predicate.as_ref().map_or(Ok(TreeNodeRecursion::Continue), f)
     }
 
     fn replace_children(
@@ -189,8 +207,8 @@ impl ExecutionPlan for ShardScanExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let users = &self.partitions[partition];
-        let chains = chains::chains(&self.files, users)
+        let users = &self.scan.partitions[partition];
+        let chains = chains::chains(&self.scan.files, users)
             .into_iter()
             .map(|chain| {
                 let reads =
@@ -203,12 +221,12 @@ impl ExecutionPlan for ShardScanExec {
             })
             .collect::<Result<Vec<_>>>()?;
         let schema = self.schema();
-        let ordered = schema.index_of("user_id").is_ok();
+        let ordered = self.scan.ordered && schema.index_of("user_id").is_ok();
         let batches = match chains.len() {
             0 => futures::stream::empty().boxed(),
             1 => chains.into_iter().next().expect("one chain"),
             _ if ordered => merge(chains, Arc::clone(&schema), context.session_config().batch_size()).boxed(),
-            // Nobody can rely on an order without users: file after file.
+            // Nobody relies on an order: file after file.
             _ => futures::stream::iter(chains).flatten().boxed(),
         };
         let baseline = BaselineMetrics::new(&self.metrics, partition);
@@ -223,7 +241,7 @@ impl ExecutionPlan for ShardScanExec {
     }
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let users = args.partition().map_or_else(UserRange::default, |partition| self.partitions[partition].clone());
+        let users = args.partition().map_or_else(UserRange::default, |partition| self.scan.partitions[partition].clone());
         Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(self.rows(&users))))
     }
 }

@@ -1,0 +1,58 @@
+//! Lets a scan skip merging where nothing above it looks at the order.
+//!
+//! ```text
+//! AggregateExec: gby=[], aggr=[max(ts)]        AggregateExec: gby=[], aggr=[max(ts)]
+//!   ShardScanExec: files=144             ─▶      ShardScanExec: files=144, unordered
+//! ```
+//!
+//! The order is needed if an operator above requires it, or if it reaches the top of the plan, where the query may ask
+//! for it. It is not needed below an operator that neither requires nor keeps it.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+
+use super::ShardScanExec;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct RelaxScanOrder;
+
+impl PhysicalOptimizerRule for RelaxScanOrder {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        relax(plan, true)
+    }
+
+    fn name(&self) -> &str {
+        "relax_scan_order"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// `needed`: whether someone above looks at the order in which `plan` gives its rows.
+fn relax(plan: Arc<dyn ExecutionPlan>, needed: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(scan) = plan.downcast_ref::<ShardScanExec>() {
+        return if needed || !scan.scan().ordered { Ok(plan) } else { Ok(Arc::new(scan.unordered()?)) };
+    }
+    let required = plan.required_input_ordering();
+    let kept = plan.maintains_input_order();
+    let old: Vec<Arc<dyn ExecutionPlan>> = plan.children().into_iter().map(Arc::clone).collect();
+    let new = old
+        .iter()
+        .enumerate()
+        .map(|(child, input)| {
+            relax(Arc::clone(input), required[child].is_some() || (needed && kept[child]))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    if old.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
+        return Ok(plan);
+    }
+    plan.replace_children(new, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+}
