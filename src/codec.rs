@@ -44,10 +44,12 @@ impl PhysicalExtensionCodec for FootfallCodec {
             #[cfg(feature = "store")]
             Some(Operator::ShardScan(node)) => {
                 let context = PhysicalPlanDecodeContext::new(ctx, self);
-                Ok(Arc::new(shard_scan::decode(node, &context, proto_converter)?))
+                Ok(Arc::new(shard_scan::decode(*node, &context, proto_converter)?))
             }
             #[cfg(not(feature = "store"))]
-            Some(Operator::ShardScan(_)) => exec_err!("this program has no store: build it with the feature 'store'"),
+            Some(Operator::ShardScan(_)) => {
+                exec_err!("this program has no store: build it with the feature 'store'")
+            }
             None => {
                 exec_err!("an operator of a newer version of Footfall; use the same version on both sides")
             }
@@ -77,7 +79,7 @@ impl FootfallCodec {
         }
         #[cfg(feature = "store")]
         if let Some(plan) = plan.downcast_ref::<ShardScanExec>() {
-            return Ok(Operator::ShardScan(shard_scan::encode(plan, self, converter)?));
+            return Ok(Operator::ShardScan(Box::new(shard_scan::encode(plan, self, converter)?)));
         }
         exec_err!("{} is no operator of Footfall", plan.name())
     }
@@ -94,7 +96,7 @@ enum Operator {
     #[prost(message, tag = "1")]
     Sessionize(SessionizeNode),
     #[prost(message, tag = "2")]
-    ShardScan(ShardScanNode),
+    ShardScan(Box<ShardScanNode>),
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -50,7 +50,8 @@ impl Engine {
         let mut runtime = RuntimeEnvBuilder::new();
         if let Some(bytes) = options.memory_limit {
             let named = NonZeroUsize::new(5).expect("five is not zero");
-            runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), named)));
+            runtime =
+                runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), named)));
         }
         let builder = SessionStateBuilder::new()
             .with_config(config)
@@ -148,7 +149,9 @@ impl FootfallExt for SessionStateBuilder {
         for function in functions::all() {
             match function {
                 Function::Scalar(function) => self.scalar_functions().get_or_insert_default().push(function),
-                Function::Aggregate(function) => self.aggregate_functions().get_or_insert_default().push(function),
+                Function::Aggregate(function) => {
+                    self.aggregate_functions().get_or_insert_default().push(function)
+                }
                 Function::Window(function) => self.window_functions().get_or_insert_default().push(function),
             }
         }

@@ -76,11 +76,6 @@ impl Options {
         Ok(Some(Options { function: function.to_owned(), entries }))
     }
 
-    /// An error naming the first option that is not in `accepted`.
-    pub(crate) fn check_names(&self, accepted: &[&str]) -> Result<()> {
-        check_names(&self.function, self.names(), accepted)
-    }
-
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(name, _)| name.as_str())
     }
@@ -97,26 +92,6 @@ impl Options {
         match value.try_as_str() {
             Some(text) => Ok(text.map(str::to_owned)),
             None => self.wrong_type(name, &value, "a text literal"),
-        }
-    }
-
-    /// A literal true or false; `None` when the option is absent or NULL.
-    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>> {
-        match self.value(name, "true or false")? {
-            None => Ok(None),
-            Some(ScalarValue::Boolean(value)) => Ok(value),
-            Some(value) => self.wrong_type(name, &value, "true or false"),
-        }
-    }
-
-    /// A literal INTERVAL of any unit; `None` when the option is absent or NULL.
-    pub(crate) fn interval(&self, name: &str) -> Result<Option<IntervalMonthDayNano>> {
-        let Some(value) = self.value(name, INTERVAL)? else {
-            return Ok(None);
-        };
-        match interval(&value) {
-            Some(interval) => Ok(Some(interval)),
-            None => self.wrong_type(name, &value, INTERVAL),
         }
     }
 
@@ -143,8 +118,6 @@ impl Options {
         )
     }
 }
-
-const INTERVAL: &str = "an interval such as INTERVAL '30 minutes'";
 
 /// An error naming the first of `names` that is not in `accepted`.
 pub(crate) fn check_names<'a>(

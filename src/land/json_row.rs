@@ -110,14 +110,14 @@ impl Place<'_> {
         match value {
             Value::Null => {}
             Value::String(text) => self.scalar(&text),
-            Value::Object(_) | Value::Array(_) => self.nested(value),
+            Value::Object(_) | Value::Array(_) => self.nested(&value),
             other => self.scalar(&other.to_string()),
         }
     }
 
-    fn nested(&mut self, value: Value) {
+    fn nested(&mut self, value: &Value) {
         for field in &self.node.fields {
-            match (self.row.names[*field].1, &value) {
+            match (self.row.names[*field].1, value) {
                 (Kind::Json, value) => self.out.set_text(*field, &value.to_string()),
                 (Kind::Map, Value::Object(object)) => {
                     if let Some(props) = self.out.props(*field) {

@@ -127,13 +127,15 @@ pub async fn land(
     options.batch_rows = options.batch_rows.max(1);
     options.memory_limit /= FILES_AT_ONCE.min(sources.len()).max(1);
     let options = Arc::new(options);
-    progress.begin(sources.iter().filter_map(|source| std::fs::metadata(source).ok()).map(|meta| meta.len()).sum());
+    progress.begin(
+        sources.iter().filter_map(|source| std::fs::metadata(source).ok()).map(|meta| meta.len()).sum(),
+    );
     let mut before = None;
     let turns: Vec<Turn> = sources
         .iter()
         .map(|_| {
             let (done, next) = oneshot::channel();
-            Turn { before: std::mem::replace(&mut before, Some(next)), done: Some(done) }
+            Turn { before: before.replace(next), done: Some(done) }
         })
         .collect();
     let landed = futures::stream::iter(sources.iter().zip(turns))
@@ -156,7 +158,9 @@ impl Turn {
     /// Waits for the file before this one.
     async fn come(&mut self) -> Result<()> {
         match self.before.take() {
-            Some(before) => before.await.map_err(|_| exec_datafusion_err!("the file before this one did not land")),
+            Some(before) => {
+                before.await.map_err(|_| exec_datafusion_err!("the file before this one did not land"))
+            }
             None => Ok(()),
         }
     }

@@ -120,7 +120,7 @@ impl Shaper {
 
         let mut faults = Faults::default();
         let numbers = rows.pick(&raw.numbers)?;
-        let mut events = self.to_events(&values, &numbers, rows.batch.num_rows(), &mut faults)?;
+        let mut events = self.event_columns(&values, &numbers, rows.batch.num_rows(), &mut faults)?;
         check(&self.events, &events, &self.limits, &mut faults);
         let sound = (!faults.is_empty()).then(|| faults.sound(rows.batch.num_rows()));
         if let Some(sound) = &sound {
@@ -167,7 +167,7 @@ impl Shaper {
     }
 
     /// The event columns; the day is a place-holder until it is known which rows stay.
-    fn to_events(
+    fn event_columns(
         &mut self,
         values: &[ArrayRef],
         numbers: &Int64Array,

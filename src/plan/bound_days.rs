@@ -46,7 +46,6 @@ use crate::config::{DAY_ZONE, FootfallOptions};
 use crate::functions::options::interval;
 use crate::functions::sessions::SessionFunction;
 
-
 /// The column of which [`DAY_ZONE`] speaks.
 const TIME_COLUMN: &str = "ts";
 

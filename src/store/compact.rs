@@ -20,7 +20,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::temporal_conversions::date32_to_datetime;
 use datafusion::common::cast::{as_date32_array, as_string_view_array};
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, plan_err};
 use futures::{StreamExt, TryStreamExt};
 
 use super::data_file::{DataFile, FileRange};
@@ -43,6 +43,8 @@ pub struct CompactOptions {
     pub weeks: bool,
     /// Weeks that end more than so many days before the newest day become months; `None` for never.
     pub months_after_days: Option<u32>,
+    /// Cut the user space here instead of at sampled points; strictly ascending.
+    pub split_points: Option<Vec<String>>,
     /// Shards written at the same time.
     pub threads: usize,
 }
@@ -50,7 +52,7 @@ pub struct CompactOptions {
 impl Default for CompactOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { weeks: true, months_after_days: Some(90), threads }
+        Self { weeks: true, months_after_days: Some(90), split_points: None, threads }
     }
 }
 
@@ -77,7 +79,10 @@ impl Store {
         let start = Instant::now();
         let snapshot = self.snapshot().await?;
         let before = snapshot.files.len();
-        let splits = self.wanted_splits(&snapshot).await?;
+        let splits = match &options.split_points {
+            Some(points) => given_splits(&snapshot, points)?,
+            None => self.wanted_splits(&snapshot).await?,
+        };
         let resplit = splits.version != snapshot.splits.version;
         let periods = Periods::new(&snapshot, options);
         let old = if resplit { snapshot.files.clone() } else { unsettled(&snapshot, &splits, &periods) };
@@ -96,7 +101,9 @@ impl Store {
         let (rows_old, rows_new): (u64, u64) =
             (old.iter().map(|file| file.rows).sum(), new.iter().map(|file| file.rows).sum());
         if rows_old != rows_new {
-            return crate::error::footfall_internal_err!("compaction read {rows_old} rows and wrote {rows_new}");
+            return crate::error::footfall_internal_err!(
+                "compaction read {rows_old} rows and wrote {rows_new}"
+            );
         }
         let committed = self
             .events()
@@ -195,7 +202,8 @@ impl Store {
     ) -> Result<Vec<DataFile>> {
         let mut present: HashSet<String> = HashSet::new();
         for file in old {
-            present.extend(columns_of(self.objects(), &self.location("events", &file.path)?, file.size).await?);
+            present
+                .extend(columns_of(self.objects(), &self.location("events", &file.path)?, file.size).await?);
         }
         let all = event_schema();
         let columns: Vec<usize> =
@@ -210,9 +218,11 @@ impl Store {
                 let (store, old, schema) = (self.clone(), old.to_vec(), Arc::clone(&schema));
                 let (version, periods) = (splits.version, periods.clone());
                 async move {
-                    tokio::spawn(async move { store.rewrite_shard(&old, schema, users, version, &periods).await })
-                        .await
-                        .map_err(|e| DataFusionError::External(Box::new(e)))?
+                    tokio::spawn(
+                        async move { store.rewrite_shard(&old, schema, users, version, &periods).await },
+                    )
+                    .await
+                    .map_err(|e| DataFusionError::External(Box::new(e)))?
                 }
             })
             .buffered(threads.max(1))
@@ -256,6 +266,20 @@ impl Store {
     }
 }
 
+fn given_splits(snapshot: &Snapshot, points: &[String]) -> Result<Splits> {
+    if let Some(pair) = points.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return plan_err!(
+            "split points must be strictly ascending, found '{}' before '{}'",
+            pair[0],
+            pair[1]
+        );
+    }
+    if points == snapshot.splits.points {
+        return Ok(snapshot.splits.clone());
+    }
+    Ok(Splits { version: snapshot.splits.version + 1, points: points.to_vec() })
+}
+
 /// The files that are not yet the only one of their cell.
 fn unsettled(snapshot: &Snapshot, splits: &Splits, periods: &Periods) -> Vec<Arc<DataFile>> {
     let cells = |range: &FileRange| {
@@ -284,7 +308,13 @@ fn unsettled(snapshot: &Snapshot, splits: &Splits, periods: &Periods) -> Vec<Arc
             files.iter().for_each(|&index| settled[index] = false);
         }
     }
-    snapshot.files.iter().zip(settled).filter(|(_, settled)| !settled).map(|(file, _)| Arc::clone(file)).collect()
+    snapshot
+        .files
+        .iter()
+        .zip(settled)
+        .filter(|(_, settled)| !settled)
+        .map(|(file, _)| Arc::clone(file))
+        .collect()
 }
 
 /// Which period a day belongs to, named by the period's first day.
@@ -297,7 +327,8 @@ struct Periods {
 
 impl Periods {
     fn new(snapshot: &Snapshot, options: &CompactOptions) -> Self {
-        let newest = snapshot.files.iter().filter_map(|file| file.range.as_ref()).map(|range| range.dt.1).max();
+        let newest =
+            snapshot.files.iter().filter_map(|file| file.range.as_ref()).map(|range| range.dt.1).max();
         Self {
             newest: newest.unwrap_or(0),
             weeks: options.weeks,

@@ -60,7 +60,9 @@ impl DataFile {
             size: add.size as u64,
             rows: stats["numRecords"].as_u64().ok_or_else(foreign)?,
             range: tag(RANGE).map(serde_json::from_str).transpose().map_err(|_| foreign())?,
-            checksum: tag(CHECKSUM).and_then(|text| u64::from_str_radix(text, 16).ok()).ok_or_else(foreign)?,
+            checksum: tag(CHECKSUM)
+                .and_then(|text| u64::from_str_radix(text, 16).ok())
+                .ok_or_else(foreign)?,
             splits: tag(SPLITS).and_then(|text| text.parse().ok()).ok_or_else(foreign)?,
             path: add.path,
         })
@@ -110,11 +112,10 @@ impl DataFile {
             return serde_json::json!({ "numRecords": self.rows }).to_string();
         };
         // Milliseconds, as the protocol asks: rounded down at the lower end and up at the upper one.
-        let time = |us: i64| timestamp_us_to_datetime(us).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+        let time =
+            |us: i64| timestamp_us_to_datetime(us).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
         let day = |dt: i32| date32_to_datetime(dt).map(|t| t.format("%Y-%m-%d").to_string());
-        let bound = |user: &str, ts: Option<String>, dt: i32| {
-            serde_json::json!({ "user_id": user, "ts": ts, "dt": day(dt) })
-        };
+        let bound = |user: &str, ts: Option<String>, dt: i32| serde_json::json!({ "user_id": user, "ts": ts, "dt": day(dt) });
         serde_json::json!({
             "numRecords": self.rows,
             "minValues": bound(&range.users.0, time(range.ts.0.div_euclid(1000) * 1000), range.dt.0),

@@ -119,7 +119,11 @@ impl ObjectStore for DurableFolder {
         Ok(PutResult { e_tag: None, version: None })
     }
 
-    async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         // Only checkpoints of the log come this way, and they are small: gathered in memory, then one durable put.
         Ok(Box::new(GatheredUpload { folder: self.clone(), location: location.clone(), parts: Vec::new() }))
     }

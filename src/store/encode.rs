@@ -25,7 +25,8 @@ pub(crate) fn encode_events(part: &RecordBatch, splits: &Splits, path: String) -
     let mut writer = EventWriter::new(path, splits.version);
     let keys = SortKeys::of(part)?;
     let mut start = 0;
-    for point in splits.points.iter().map(|point| first_row_from(keys.users, point)).chain([part.num_rows()]) {
+    for point in splits.points.iter().map(|point| first_row_from(keys.users, point)).chain([part.num_rows()])
+    {
         if point > start {
             writer.write(&part.slice(start, point - start))?;
             writer.cut()?;
@@ -82,13 +83,9 @@ impl EventWriter {
         Ok(())
     }
 
-    /// Bytes held in memory.
-    pub(crate) fn memory(&self) -> usize {
-        self.writer.as_ref().map(|writer| writer.memory_size() + writer.bytes_written()).unwrap_or(0)
-    }
-
     pub(crate) fn finish(self) -> Result<(Bytes, DataFile)> {
-        let writer = self.writer.ok_or_else(|| exec_datafusion_err!("{}: a data file without rows", self.path))?;
+        let writer =
+            self.writer.ok_or_else(|| exec_datafusion_err!("{}: a data file without rows", self.path))?;
         let bytes = Bytes::from(writer.into_inner()?);
         let file = DataFile {
             path: self.path,
@@ -154,6 +151,7 @@ fn parquet_writer(batch: &RecordBatch) -> Result<ArrowWriter<Vec<u8>>> {
         properties = properties.set_column_statistics_enabled(column.into(), EnabledStatistics::Page);
     }
     // The Arrow schema is not embedded: it would name string views, which other engines do not know.
-    let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
     Ok(ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options)?)
 }

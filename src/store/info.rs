@@ -56,7 +56,9 @@ impl Store {
 
 impl Display for Info {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let day = |dt: i32| date32_to_datetime(dt).map(|day| day.format("%Y-%m-%d").to_string()).unwrap_or_default();
+        let day = |dt: i32| {
+            date32_to_datetime(dt).map(|day| day.format("%Y-%m-%d").to_string()).unwrap_or_default()
+        };
         let days = self.days.map_or_else(|| "none".to_string(), |(a, b)| format!("{} to {}", day(a), day(b)));
         writeln!(f, "store        {}", self.root)?;
         writeln!(f, "time zone    {}", self.time_zone)?;

@@ -16,13 +16,13 @@ use object_store::{ObjectStore, PutMode, PutOptions};
 use tokio::task::JoinSet;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::Store;
 use super::data_file::DataFile;
 use super::encode::{encode_events, encode_rows};
 use super::log::{Change, Committed};
 use super::schema::event_schema;
 use super::sort::sorted_parts;
 use super::splits::{Splits, shards_for};
-use super::Store;
 
 /// Runs that are sorted and encoded at the same time, per landing.
 const RUNS_AT_ONCE: usize = 2;
@@ -130,7 +130,8 @@ impl Landing {
                 &id,
                 |known| known.is_none().then_some(1),
                 |state| {
-                    let known = Splits::from_configuration(state.configuration.get(super::splits::SPLITS_KEY))?;
+                    let known =
+                        Splits::from_configuration(state.configuration.get(super::splits::SPLITS_KEY))?;
                     let configure = match &new_splits {
                         Some(splits) if known.version == 0 => vec![splits.to_configuration()],
                         _ => Vec::new(),
@@ -273,6 +274,8 @@ fn memory_of(batch: &RecordBatch) -> usize {
         .columns()
         .iter()
         .filter(|column| column.null_count() < column.len())
-        .map(|column| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()))
+        .map(|column| {
+            column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+        })
         .sum()
 }

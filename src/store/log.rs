@@ -147,7 +147,8 @@ impl Log {
         let mut added: Vec<String> = Vec::new();
         for attempt in 0..ATTEMPTS {
             let state = self.read().await?;
-            if !added.is_empty() && added.iter().all(|path| state.files.iter().any(|file| file.path == *path)) {
+            if !added.is_empty() && added.iter().all(|path| state.files.iter().any(|file| file.path == *path))
+            {
                 return Ok(Committed::At(state.version));
             }
             let Some(next) = version(self.transaction(&state, id).await?) else {
@@ -190,13 +191,13 @@ impl Log {
         actions.extend(change.remove.iter().map(|file| Action::Remove(file.to_remove(change.data_change))));
         actions.extend(change.add.iter().map(|file| Action::Add(file.to_add(change.data_change))));
         // No retries inside deltalake: its conflict check lets two compactions of the same files both win.
-        let properties = CommitProperties::default().with_max_retries(0).with_application_transaction(Transaction {
-            app_id: id.to_string(),
-            version: transaction,
-            last_updated: Some(now_millis()),
-        });
-        let operation =
-            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        let properties =
+            CommitProperties::default().with_max_retries(0).with_application_transaction(Transaction {
+                app_id: id.to_string(),
+                version: transaction,
+                last_updated: Some(now_millis()),
+            });
+        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let commit = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(&state.snapshot), Arc::clone(&self.log_store), operation)
@@ -231,7 +232,8 @@ pub(crate) fn now_millis() -> i64 {
 /// Up to 4 ms at first, up to 200 ms later, so that writers which collided once do not collide again.
 fn random_wait(attempt: usize) -> Duration {
     let span = 4_000 * (attempt as u64 + 1).min(50);
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map(|age| age.subsec_nanos()).unwrap_or_default();
+    let nanos =
+        SystemTime::now().duration_since(UNIX_EPOCH).map(|age| age.subsec_nanos()).unwrap_or_default();
     let seed = xxhash_rust::xxh3::xxh3_64(&[nanos.to_le_bytes(), std::process::id().to_le_bytes()].concat());
     Duration::from_micros(seed % span)
 }

@@ -246,21 +246,29 @@ impl Store {
 
     /// Where a file of a table lies, as the object store names it.
     pub(crate) fn location(&self, table: &str, file: &str) -> Result<Path> {
-        Ok(Path::from_url_path(table_url(&self.root, table)?.join(file).map_err(|e| {
-            exec_datafusion_err!("{table}/{file}: no path of a data file: {e}")
-        })?.path())?)
+        Ok(Path::from_url_path(
+            table_url(&self.root, table)?
+                .join(file)
+                .map_err(|e| exec_datafusion_err!("{table}/{file}: no path of a data file: {e}"))?
+                .path(),
+        )?)
     }
 }
 
 impl Debug for Store {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("root", &self.root).field("time_zone", &self.time_zone).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("root", &self.root)
+            .field("time_zone", &self.time_zone)
+            .finish_non_exhaustive()
     }
 }
 
 fn parse_zone(name: &str) -> Result<Tz> {
     name.parse().map_err(|_| {
-        exec_datafusion_err!("unknown time zone '{name}'; accepted are IANA names such as Asia/Shanghai, UTC, Europe/Berlin")
+        exec_datafusion_err!(
+            "unknown time zone '{name}'; accepted are IANA names such as Asia/Shanghai, UTC, Europe/Berlin"
+        )
     })
 }
 

@@ -29,7 +29,8 @@ impl AsyncFileReader for ObjectReader {
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
-        async move { self.store.get_ranges(&self.location, &ranges).await.map_err(ParquetError::from) }.boxed()
+        async move { self.store.get_ranges(&self.location, &ranges).await.map_err(ParquetError::from) }
+            .boxed()
     }
 
     fn get_metadata<'a>(

@@ -27,11 +27,11 @@ use super::object_reader::ObjectReader;
 
 /// A half-open range of user ids; `None` is open.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserRange {
+pub(crate) struct UserRange {
     /// First user inside.
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// First user behind.
-    pub to: Option<String>,
+    pub(crate) to: Option<String>,
 }
 
 impl UserRange {
@@ -164,13 +164,18 @@ impl FileRead {
                 None => Ok(new_null_array(field.data_type(), batch.num_rows())),
             })
             .collect::<Result<Vec<ArrayRef>>>()?;
-        let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let options =
+            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 }
 
 /// Names of the columns that a file has.
-pub(crate) async fn columns_of(store: &Arc<dyn ObjectStore>, location: &Path, size: u64) -> Result<Vec<String>> {
+pub(crate) async fn columns_of(
+    store: &Arc<dyn ObjectStore>,
+    location: &Path,
+    size: u64,
+) -> Result<Vec<String>> {
     let mut reader = ObjectReader { store: Arc::clone(store), location: location.clone(), size };
     let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await?;
     Ok(metadata.schema().fields().iter().map(|field| field.name().clone()).collect())

@@ -29,7 +29,9 @@ pub(crate) struct SortKeys<'a> {
 impl<'a> SortKeys<'a> {
     pub(crate) fn of(batch: &'a RecordBatch) -> Result<Self> {
         let column = |name: &str| {
-            batch.column_by_name(name).ok_or_else(|| exec_datafusion_err!("a run of events has no column {name}"))
+            batch
+                .column_by_name(name)
+                .ok_or_else(|| exec_datafusion_err!("a run of events has no column {name}"))
         };
         Ok(Self {
             users: as_string_view_array(column("user_id")?)?,
@@ -106,7 +108,8 @@ fn sorted_rows(keys: &SortKeys<'_>, rows: Vec<u32>) -> UInt32Array {
         .collect();
     let user = |row: &Row| keys.users.value(row.row as usize);
     // A prefix is padded with zeros: ids that differ only in trailing NUL bytes or beyond 16 bytes need the whole text.
-    let whole_texts = longest > 16 || order.iter().any(|row| row.prefix & 0xff == 0 && user(row).contains('\0'));
+    let whole_texts =
+        longest > 16 || order.iter().any(|row| row.prefix & 0xff == 0 && user(row).contains('\0'));
     order.sort_unstable_by(|a, b| {
         a.prefix
             .cmp(&b.prefix)

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Date32Array, StringViewArray, TimestampMicrosecondArray, UInt64Array};
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, StringViewArray, TimestampMicrosecondArray, UInt64Array,
+};
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
@@ -37,7 +39,11 @@ pub struct EventsTable {
 impl EventsTable {
     /// The events of `store` at the version of `snapshot`.
     pub fn new(store: &Store, snapshot: Snapshot) -> Result<Self> {
-        Ok(Self { url: table_url(store.root(), "events")?, time_zone: store.time_zone().to_string(), snapshot })
+        Ok(Self {
+            url: table_url(store.root(), "events")?,
+            time_zone: store.time_zone().to_string(),
+            snapshot,
+        })
     }
 
     /// The files in which `predicate` can be true.
@@ -82,11 +88,15 @@ impl TableProvider for EventsTable {
         let files = self.files(pruning.as_deref())?;
         // The partitions come from all files, not from the pruned ones: tables of one query are cut alike.
         let partitions = partitions(&self.snapshot, state.config_options().execution.target_partitions);
-        let projection =
-            projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
+        let projection = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
         let files = files
             .iter()
-            .map(|file| ScannedFile { path: file.path.clone(), size: file.size, rows: file.rows, range: file.range.clone() })
+            .map(|file| ScannedFile {
+                path: file.path.clone(),
+                size: file.size,
+                rows: file.rows,
+                range: file.range.clone(),
+            })
             .collect();
         Ok(Arc::new(ShardScanExec::try_new(ShardScan {
             url: self.url.to_string(),
@@ -118,7 +128,10 @@ pub(super) fn table_schema(time_zone: &str) -> SchemaRef {
 }
 
 /// The predicate as pruning needs it; `None` if statistics can tell nothing about it.
-pub(super) fn pruning(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Option<Arc<PruningPredicate>> {
+pub(super) fn pruning(
+    predicate: &Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+) -> Option<Arc<PruningPredicate>> {
     let pruning = PruningPredicateBuilder::new()
         .with_file_schema(Arc::clone(schema))
         .try_build(Arc::clone(predicate))
@@ -145,7 +158,9 @@ fn partitions(snapshot: &Snapshot, target: usize) -> Vec<UserRange> {
         seen += rows[shard];
         let left = points.len() - shard;
         let needed = target.saturating_sub(cuts.len() + 1);
-        if cuts.len() + 1 < target && (seen + rows[shard + 1] / 2.0 >= share * (cuts.len() + 1) as f64 || left <= needed) {
+        if cuts.len() + 1 < target
+            && (seen + rows[shard + 1] / 2.0 >= share * (cuts.len() + 1) as f64 || left <= needed)
+        {
             cuts.push(point.clone());
         }
     }
@@ -190,7 +205,9 @@ impl FileStatistics<'_> {
                     .collect::<TimestampMicrosecondArray>()
                     .with_timezone("UTC"),
             )),
-            "dt" => Some(Arc::new(ranges.map(|range| range.map(|range| pick(&range.dt, high))).collect::<Date32Array>())),
+            "dt" => Some(Arc::new(
+                ranges.map(|range| range.map(|range| pick(&range.dt, high))).collect::<Date32Array>(),
+            )),
             _ => None,
         }
     }

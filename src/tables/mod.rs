@@ -12,8 +12,8 @@ use datafusion::prelude::SessionContext;
 use crate::store::Store;
 
 pub use events::EventsTable;
-pub use shard_scan::{ShardScan, ShardScanExec};
 pub(crate) use shard_scan::relax_order::RelaxScanOrder;
+pub use shard_scan::{ShardScan, ShardScanExec};
 
 /// The views over `events`, in the order in which they build on each other.
 const VIEWS: &[(&str, &str)] = &[
@@ -31,7 +31,11 @@ pub(crate) async fn register(context: &SessionContext, store: &Store) -> Result<
     for (name, query) in VIEWS {
         // The zone is an IANA name, checked when the store was opened; it cannot hold a quote.
         let query = query.trim().trim_end_matches(';').replace("{time_zone}", &zone);
-        let plan = context.state().create_logical_plan(&query).await.map_err(|e| e.context(format!("view {name}")))?;
+        let plan = context
+            .state()
+            .create_logical_plan(&query)
+            .await
+            .map_err(|e| e.context(format!("view {name}")))?;
         let view = datafusion::datasource::ViewTable::new(plan, Some(query));
         context.register_table(*name, Arc::new(view))?;
     }

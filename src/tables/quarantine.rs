@@ -21,7 +21,8 @@ pub(super) async fn table(store: &Store) -> Result<Arc<dyn TableProvider>> {
         .map(|file| ListingTableUrl::parse(format!("{folder}{}", file.path)))
         .collect::<Result<Vec<_>>>()?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
-    let config =
-        ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(quarantine_schema());
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(options)
+        .with_schema(quarantine_schema());
     Ok(Arc::new(ListingTable::try_new(config)?))
 }

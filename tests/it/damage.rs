@@ -11,8 +11,10 @@ use footfall::{Engine, EngineOptions};
 
 use crate::support::{Random, ask, block_on, data, number};
 
+type Damage = fn(Vec<u8>, &mut Random) -> Vec<u8>;
+
 /// Ways to break a file; every one is tried as often as the others.
-const KINDS: [(&str, fn(Vec<u8>, &mut Random) -> Vec<u8>); 6] = [
+const KINDS: [(&str, Damage); 6] = [
     ("footer length overwritten", overwrite_footer_length),
     ("cut short", cut_short),
     ("slice removed", remove_slice),

@@ -13,6 +13,7 @@ mod damage; // broken Parquet files
 mod durability; // kill -9 while landing
 mod embedding; // the programs under tests/embed give the right answers
 mod laws; // split, order, batches and partitions do not show in an aggregate
+mod layouts; // files, shards and partitions do not show in a scan
 mod oracle_days; // day filters on the views
 mod oracle_funnel; // exhaustive search
 mod oracle_rates; // counting by hand

@@ -136,7 +136,7 @@ fn funnel_is_the_best_chain_of_distinct_rows() {
         let times = (1..=4).map(|step| time.ticks(&format!("array_element(f['times'], {step})")));
         let durations = (1..=3).map(|step| match Time::CLOCKS.contains(&time) {
             true => format!("array_element(f['durations_ms'], {step})"),
-            false => "NULL".to_string(),
+            false => format!("NULL AS none_{step}"),
         });
         let sql = format!(
             "SELECT u, f['level'], {} FROM (SELECT u, funnel(ts, [{}]{options}) f FROM t GROUP BY u) ORDER BY u",

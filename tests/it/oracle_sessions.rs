@@ -288,6 +288,10 @@ fn is_boundary(events: &[&Row], natural: &[bool], i: usize, rule: &Rule) -> bool
     if launched.is_some() {
         return false;
     }
+    // `strict_show`: every other show opens the program anew.
+    if rule.background.is_none() {
+        return true;
+    }
     let hidden = newest(&["app_launch", "app_show", "app_hide"])
         .filter(|&k| events[k].event == Some("app_hide") && remembered(k));
     if let Some(hide) = hidden {

@@ -9,6 +9,7 @@
 //! record a session and one a visit, and rows only as positions: the caller lays the records over its rows when it hands
 //! them on. O(1) a row for sessions of any length. No Arrow, no DataFusion.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
@@ -270,10 +271,11 @@ impl DistinctPages {
     }
 
     fn insert_many(&mut self, hash: u64, row: u64) {
-        if self.many.contains_key(&hash) {
-            self.collided.push((hash, row));
-        } else {
-            self.many.insert(hash, row);
+        match self.many.entry(hash) {
+            Entry::Occupied(_) => self.collided.push((hash, row)),
+            Entry::Vacant(place) => {
+                place.insert(row);
+            }
         }
     }
 

@@ -77,7 +77,8 @@ fn gather_numbers<T: ArrowPrimitiveType>(
         columns.iter().map(|column| as_primitive_array::<T>(column)).collect::<Result<_>>()?;
     let mut values: Vec<T::Native> = Vec::with_capacity(rows);
     for segment in segments {
-        values.extend_from_slice(&columns[segment.batch].values()[segment.start..segment.start + segment.rows]);
+        values
+            .extend_from_slice(&columns[segment.batch].values()[segment.start..segment.start + segment.rows]);
     }
     let array = PrimitiveArray::<T>::new(ScalarBuffer::from(values), gather_nulls(&columns, segments, rows));
     Ok(Arc::new(match columns.first() {
@@ -86,11 +87,7 @@ fn gather_numbers<T: ArrowPrimitiveType>(
     }))
 }
 
-fn gather_nulls<A: Array>(
-    columns: &[&A],
-    segments: &[Segment],
-    rows: usize,
-) -> Option<NullBuffer> {
+fn gather_nulls<A: Array>(columns: &[&A], segments: &[Segment], rows: usize) -> Option<NullBuffer> {
     if columns.iter().all(|column| column.null_count() == 0) {
         return None;
     }

@@ -15,9 +15,13 @@ mod gather;
 
 use std::cmp::Ordering;
 
-use datafusion::arrow::array::{Array, Date32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    Array, Date32Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::cast::{as_date32_array, as_int64_array, as_string_view_array, as_timestamp_microsecond_array};
+use datafusion::common::cast::{
+    as_date32_array, as_int64_array, as_string_view_array, as_timestamp_microsecond_array,
+};
 use datafusion::common::{Result, exec_datafusion_err};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
@@ -307,7 +311,8 @@ fn in_order(runs: &mut [Run], order: &[RowOrder], segments: &mut Vec<Segment>) {
         .iter()
         .flat_map(|run| {
             let Segment { batch, start, rows } = run.segment;
-            (start..start + rows).map(move |row| (order[batch].key(row), Segment { batch, start: row, rows: 1 }))
+            (start..start + rows)
+                .map(move |row| (order[batch].key(row), Segment { batch, start: row, rows: 1 }))
         })
         .collect();
     rows.sort_by_key(|(key, _)| *key);

@@ -33,8 +33,8 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
-use serde::{Deserialize, Serialize};
 use object_store::path::Path;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::events::{pruning, table_schema};
@@ -45,7 +45,7 @@ use crate::store::schema::event_schema;
 
 /// A data file, as the scan needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScannedFile {
+pub(crate) struct ScannedFile {
     pub(crate) path: String,
     pub(crate) size: u64,
     pub(crate) rows: u64,
@@ -211,8 +211,10 @@ impl ExecutionPlan for ShardScanExec {
         let chains = chains::chains(&self.scan.files, users)
             .into_iter()
             .map(|chain| {
-                let reads =
-                    chain.into_iter().map(|file| self.read(file, users, &context)).collect::<Result<Vec<_>>>()?;
+                let reads = chain
+                    .into_iter()
+                    .map(|file| self.read(file, users, &context))
+                    .collect::<Result<Vec<_>>>()?;
                 // A file is opened when the one before it in the chain is done.
                 Ok(futures::stream::iter(reads.into_iter().map(Ok))
                     .and_then(FileRead::open)
@@ -240,8 +242,14 @@ impl ExecutionPlan for ShardScanExec {
         Some(self.metrics.clone_inner())
     }
 
-    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let users = args.partition().map_or_else(UserRange::default, |partition| self.scan.partitions[partition].clone());
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let users = args
+            .partition()
+            .map_or_else(UserRange::default, |partition| self.scan.partitions[partition].clone());
         Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(self.rows(&users))))
     }
 }

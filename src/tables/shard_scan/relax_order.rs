@@ -47,9 +47,7 @@ fn relax(plan: Arc<dyn ExecutionPlan>, needed: bool) -> Result<Arc<dyn Execution
     let new = old
         .iter()
         .enumerate()
-        .map(|(child, input)| {
-            relax(Arc::clone(input), required[child].is_some() || (needed && kept[child]))
-        })
+        .map(|(child, input)| relax(Arc::clone(input), required[child].is_some() || (needed && kept[child])))
         .collect::<Result<Vec<_>>>()?;
     if old.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
         return Ok(plan);
