@@ -40,3 +40,8 @@ mod error;
 pub use codec::FootfallCodec;
 pub use config::FootfallOptions;
 pub use engine::{Engine, EngineOptions, FootfallExt};
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
