@@ -93,8 +93,8 @@ with tempfile.TemporaryDirectory() as scratch:
     store = f"{scratch}/nasa"
     footfall.run("land", nasa, "--store", store, "--map", "nasa", "--tz", "UTC")
     views = footfall.sql(
-        "select (select count(*) from visits), (select count(distinct user_id) from visits),"
-        " (select count(*) from sessions where views > 0), (select count(*) from sessions where is_bounce)",
+        "select (select count(*) from visits) views, (select count(distinct user_id) from visits) visitors,"
+        " (select count(*) from sessions where views > 0) opens, (select count(*) from sessions where is_bounce) bounces",
         store=store)
     same("NASA page views, visitors, sessions, bounces", [8202, 2184, 2713, 1379],
          duckdb=one(duckdb_rows(sessions_sql(nasa, "visitor", PAGE))),
