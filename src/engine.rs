@@ -1,11 +1,9 @@
 //! ⑥ The only assembler: options, functions, rules and tables become a session.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::config::ConfigExtension;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -67,7 +65,7 @@ impl Engine {
 
     /// A session over the store in the folder `store`, as the store is now.
     #[cfg(feature = "store")]
-    pub async fn open(store: &Path, options: &EngineOptions) -> Result<Self> {
+    pub async fn open(store: &std::path::Path, options: &EngineOptions) -> Result<Self> {
         let store = crate::store::Store::open(store).await?;
         Self::with_store(&store, options).await
     }
@@ -76,12 +74,16 @@ impl Engine {
     #[cfg(feature = "store")]
     pub async fn with_store(store: &crate::store::Store, options: &EngineOptions) -> Result<Self> {
         let engine = Self::new(options)?;
-        let zone = store.time_zone().to_string();
+        if let Some(options) = engine
+            .context
+            .state_ref()
+            .write()
+            .config_mut()
+            .options_mut()
+            .extensions
+            .get_mut::<FootfallOptions>()
         {
-            let state = engine.context.state_ref();
-            let mut state = state.write();
-            let options = state.config_mut().options_mut();
-            options.set(&format!("{}.time_zone", FootfallOptions::PREFIX), &zone)?;
+            options.time_zone = store.time_zone().to_string();
         }
         crate::tables::register(&engine.context, store).await?;
         Ok(engine)

@@ -1,5 +1,6 @@
 -- title: Retention by day (访问留存)
 -- question: Of the users who were new or active on a day, how many were seen again 1 to 7, 14 and 30 days later?
+-- The newest day in the store counts as finished: land whole days before asking.
 -- param from date = first_day : first day of the cohorts
 -- param to date = last_day : last day of the cohorts
 -- kind: visit_uv_new is the cohort of users whose first visit ever fell on ref_date, visit_uv all who visited on it.

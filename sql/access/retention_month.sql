@@ -1,5 +1,6 @@
 -- title: Retention by month (访问留存, 月)
 -- question: Of the users who were new or active in a natural month, how many were seen again in the next one?
+-- The newest day in the store counts as finished: land whole days before asking.
 -- param from date = first_day : a day of the first cohort's month
 -- param to date = last_day : a day of the last cohort's month
 -- Every month that the range touches is a whole cohort.

@@ -1,5 +1,6 @@
 -- title: Retention by week (访问留存, 周)
 -- question: Of the users who were new or active in a natural week, how many were seen again 1 to 4 weeks later?
+-- The newest day in the store counts as finished: land whole days before asking.
 -- param from date = first_day : a day of the first cohort's week
 -- param to date = last_day : a day of the last cohort's week
 -- Weeks run Monday to Sunday; every week that the range touches is a whole cohort.

@@ -1,5 +1,6 @@
 -- One row an open (session): the figures of the open stand on its last row, so that row is kept and no grouping is needed.
 --
+-- `session` is unique within a user: two users' opens may start in the same microsecond.
 -- An open without a page view is a row too, with `views` 0; reports of opens ask for `views > 0`.
 -- `is_first` is true where the open holds the user's first page view ever. That needs the whole history, which a
 -- day filter must not cut, so it comes from `users` by a join on its unique key; a query that does not ask for

@@ -1,4 +1,5 @@
 -- One row a visit: a page view, with its place in the open (session) it belongs to.
+-- `session` is unique within a user: two users' opens may start in the same microsecond.
 --
 -- All of the user's rows decide where an open begins and ends; only page views are visits, so the filter
 -- stands outside. `dt` is the day of the view, `session_dt` the day on which its open started.

@@ -54,7 +54,9 @@ impl Reader for JsonlReader {
         let mut rejects = vec![];
         let mut rows = 0;
         let mut whole = false;
-        while rows < self.batch_rows && text.len() < BATCH_TEXT {
+        // Rejected lines count, too: their texts are kept elsewhere.
+        let mut rejected_text = 0;
+        while rows < self.batch_rows && text.len() + rejected_text < BATCH_TEXT {
             let start = text.len();
             let Some(line) = read_line(&mut self.source, &mut text)? else {
                 whole = true;
@@ -85,6 +87,7 @@ impl Reader for JsonlReader {
                 }
                 Some(fault) => {
                     self.rows.drop_row();
+                    rejected_text += text.len() - start;
                     let row = String::from_utf8_lossy(&text[start..]);
                     rejects.push(Reject { row: self.lines, text: shortened(&row).to_owned(), fault });
                     text.truncate(start);

@@ -38,7 +38,7 @@ use datafusion::common::{Column, ExprSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Filter, LogicalPlan, Operator, Window, WindowFunctionDefinition,
+    BinaryExpr, Expr, Filter, JoinType, LogicalPlan, Operator, TableScan, Window, WindowFunctionDefinition,
 };
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
@@ -255,19 +255,52 @@ fn field_access(expr: &Expr) -> Option<(&Column, &str)> {
     }
 }
 
-/// The one column of the window's input that holds the local day of the call's time in the call's zone.
+/// The column of the window's input that holds the local day of the call's time in the call's zone: both come unchanged
+/// from one row of one scan, whose table says so. The name of a column, or what a field's metadata says further up, proves
+/// nothing: a join or an alias may have put another time beside it.
 fn day_column(window: &Window, call: &Call) -> Option<Column> {
-    if call.ts.name != TIME_COLUMN {
+    let input = window.input.as_ref();
+    let (times, ts) = origin(input, call.ts)?;
+    if ts != TIME_COLUMN {
         return None;
     }
-    let mut columns = window.input.schema().iter().filter(|(_, field)| {
-        *field.data_type() == DataType::Date32
-            && field.metadata().get(DAY_ZONE).map(String::as_str) == Some(call.zone)
-    });
-    let (qualifier, field) = columns.next()?;
-    let is_only = columns.next().is_none()
-        && window.input.schema().fields_with_unqualified_name(field.name()).len() == 1;
-    is_only.then(|| Column::new(qualifier.cloned(), field.name()))
+    input.schema().iter().map(Column::from).find(|column| {
+        origin(input, column).is_some_and(|(days, name)| {
+            let field = days.projected_schema.field_with_unqualified_name(&name);
+            std::ptr::eq(days, times)
+                && field.is_ok_and(|field| {
+                    *field.data_type() == DataType::Date32
+                        && field.metadata().get(DAY_ZONE).map(String::as_str) == Some(call.zone)
+                })
+        })
+    })
+}
+
+/// The scan, and its column, that `column` of `plan` is without any change.
+fn origin<'a>(plan: &'a LogicalPlan, column: &Column) -> Option<(&'a TableScan, String)> {
+    let index = plan.schema().maybe_index_of_column(column)?;
+    let below = |input: &'a LogicalPlan, index: usize| {
+        origin(input, &Column::from(input.schema().qualified_field(index)))
+    };
+    match plan {
+        LogicalPlan::TableScan(scan) => Some((scan, plan.schema().field(index).name().clone())),
+        LogicalPlan::Projection(projection) => match projection.expr[index].clone().unalias() {
+            Expr::Column(column) => origin(&projection.input, &column),
+            _ => None,
+        },
+        LogicalPlan::SubqueryAlias(alias) => below(&alias.input, index),
+        LogicalPlan::Filter(filter) => below(&filter.input, index),
+        LogicalPlan::Window(window) if index < window.input.schema().fields().len() => {
+            below(&window.input, index)
+        }
+        LogicalPlan::Join(join) if matches!(join.join_type, JoinType::Inner | JoinType::Left) => {
+            match index.checked_sub(join.left.schema().fields().len()) {
+                None => below(&join.left, index),
+                Some(index) => below(&join.right, index),
+            }
+        }
+        _ => None,
+    }
 }
 
 /// Names of the columns that hold a `session_info` with bounded days.

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! What the plan proves decides, not what the query looks like: whatever stands above, below or beside the window. Where
-//! the order is not proven, or is not that of the call's time, the window operator stays; its answer is the same, only
-//! slower and with a whole partition in memory. The schema stays the same to the letter.
+//! the order is not proven, or there is none, the window operator stays; its answer is the same, only slower and with a
+//! whole partition in memory. The schema stays the same to the letter. The call's time may be computed from what the
+//! window is ordered by: both operators see the rows in the same order, and refuse a time that falls.
 //!
 //! On the way down the rule also notes which fields of a `session_info` the operators above read; only those are computed.
 
@@ -120,7 +121,7 @@ impl<'a> WindowParts<'a> {
         for (i, expr) in self.exprs.iter().enumerate() {
             let same_window =
                 same_exprs(expr.partition_by(), first.partition_by()) && expr.order_by() == order_by;
-            match session_call(expr).filter(|call| same_window && is_over(call.args, order_by)) {
+            match session_call(expr).filter(|_| same_window) {
                 Some(call) => {
                     places.push((true, windows.len()));
                     windows.push(SessionWindow::try_new(
@@ -207,14 +208,6 @@ fn session_call(expr: &Arc<dyn WindowExpr>) -> Option<SessionCall<'_>> {
     let call = expr.get_standard_func_expr().as_any().downcast_ref::<WindowUDFExpr>()?;
     SessionFunction::of(call.fun())?;
     Some(SessionCall { function: call.fun(), args: call.args() })
-}
-
-/// Whether the rows rise with the call's time.
-fn is_over(args: &[Arc<dyn PhysicalExpr>], order_by: &[PhysicalSortExpr]) -> bool {
-    match (args.first(), order_by.first()) {
-        (Some(ts), Some(order)) => order.expr.eq(ts) && !order.options.descending,
-        _ => false,
-    }
 }
 
 fn same_exprs(a: &[Arc<dyn PhysicalExpr>], b: &[Arc<dyn PhysicalExpr>]) -> bool {

@@ -20,15 +20,18 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::temporal_conversions::date32_to_datetime;
 use datafusion::common::cast::{as_date32_array, as_string_view_array};
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err, plan_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err, plan_err};
 use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectStoreExt;
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::chains::chains;
 use super::data_file::{DataFile, FileRange};
 use super::encode::EventWriter;
 use super::landing::{blocking, fresh_name, put};
 use super::log::{Change, Committed};
 use super::merge::merge;
-use super::reader::{UserRange, columns_of};
+use super::reader::{UserRange, columns_of, read_in_turn};
 use super::schema::event_schema;
 use super::splits::{Splits, shards_for};
 use super::{Snapshot, Store};
@@ -202,6 +205,8 @@ impl Store {
     ) -> Result<Vec<DataFile>> {
         let mut present: HashSet<String> = HashSet::new();
         for file in old {
+            // What is rewritten gets a checksum of its own: rot must not be copied under a good one.
+            self.check(file).await?;
             present
                 .extend(columns_of(self.objects(), &self.location("events", &file.path)?, file.size).await?);
         }
@@ -231,6 +236,20 @@ impl Store {
         Ok(written.into_iter().flatten().collect())
     }
 
+    /// An error if the file's bytes are not those that were written.
+    async fn check(&self, file: &Arc<DataFile>) -> Result<()> {
+        let location = self.location("events", &file.path)?;
+        let bytes = self.objects().get(&location).await?.bytes().await?;
+        let found = blocking(move || Ok(xxh3_64(&bytes))).await?;
+        if found == file.checksum {
+            return Ok(());
+        }
+        exec_err!(
+            "{location}: the file is not what was written: checksum {found:016x}, the log says {:016x}; nothing was changed",
+            file.checksum
+        )
+    }
+
     async fn rewrite_shard(
         &self,
         old: &[Arc<DataFile>],
@@ -240,11 +259,12 @@ impl Store {
         periods: &Periods,
     ) -> Result<Vec<DataFile>> {
         let mut inputs = Vec::new();
-        for file in old {
-            if file.range.as_ref().is_some_and(|range| !users.overlaps(&range.users.0, &range.users.1)) {
-                continue;
-            }
-            inputs.push(self.read(file, &schema, users.clone())?.open().await?);
+        for chain in chains(old, &users) {
+            let reads = chain
+                .into_iter()
+                .map(|file| self.read(file, &schema, users.clone()))
+                .collect::<Result<Vec<_>>>()?;
+            inputs.push(read_in_turn(reads));
         }
         let mut batches = std::pin::pin!(merge(inputs, schema, 8192));
         let mut writers: BTreeMap<i32, EventWriter> = BTreeMap::new();

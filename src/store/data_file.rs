@@ -4,12 +4,14 @@
 //! scan prunes by. The checksum and the version of the split points stand in the action's tags.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use datafusion::arrow::temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime};
 use datafusion::common::{Result, exec_datafusion_err};
 use deltalake_core::kernel::{Add, Remove};
 use serde::{Deserialize, Serialize};
 
+use super::chains::Ranged;
 use super::log::now_millis;
 
 const CHECKSUM: &str = "footfall.xxh3";
@@ -42,6 +44,16 @@ pub struct FileRange {
     pub ts: (i64, i64),
     /// `dt` in days since 1970-01-01.
     pub dt: (i32, i32),
+}
+
+impl Ranged for Arc<DataFile> {
+    fn range(&self) -> Option<&FileRange> {
+        self.range.as_ref()
+    }
+
+    fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 impl DataFile {
@@ -119,7 +131,7 @@ impl DataFile {
         serde_json::json!({
             "numRecords": self.rows,
             "minValues": bound(&range.users.0, time(range.ts.0.div_euclid(1000) * 1000), range.dt.0),
-            "maxValues": bound(&range.users.1, time((range.ts.1 + 999).div_euclid(1000) * 1000), range.dt.1),
+            "maxValues": bound(&range.users.1, time(range.ts.1.saturating_add(999).div_euclid(1000).saturating_mul(1000)), range.dt.1),
             "nullCount": { "user_id": 0, "ts": 0, "dt": 0 },
         })
         .to_string()

@@ -78,7 +78,7 @@ impl DurableFolder {
     }
 
     /// Creates `folder` and its missing parents, each synced in its own parent.
-    fn make_folder(&self, folder: &FsPath) -> io::Result<()> {
+    pub(crate) fn make_folder(&self, folder: &FsPath) -> io::Result<()> {
         if folder.is_dir() {
             return Ok(());
         }

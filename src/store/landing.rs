@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::common::cast::as_string_view_array;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
@@ -26,6 +26,9 @@ use super::splits::{Splits, shards_for};
 
 /// Runs that are sorted and encoded at the same time, per landing.
 const RUNS_AT_ONCE: usize = 2;
+
+/// Bytes of rejected rows that are held before they are written: a file may consist of nothing else.
+const QUARANTINE_AT_ONCE: usize = 32 << 20;
 
 /// What makes an input the same input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub struct Landing {
     encoding: JoinSet<Result<Vec<DataFile>>>,
     files: Vec<DataFile>,
     quarantine: Vec<RecordBatch>,
+    quarantine_bytes: usize,
+    quarantine_files: Vec<DataFile>,
 }
 
 /// What a landing has written.
@@ -77,12 +82,15 @@ impl Landing {
             splits,
             new_splits: None,
             // A run exists once as it came and once sorted, and so does the one that is encoded beside it.
-            budget: memory / 5,
+            // Texts of a run share offsets of 32 bits, hence the upper bound.
+            budget: (memory / 5).min(1 << 30),
             run: Vec::new(),
             run_bytes: 0,
             encoding: JoinSet::new(),
             files: Vec::new(),
             quarantine: Vec::new(),
+            quarantine_bytes: 0,
+            quarantine_files: Vec::new(),
         }
     }
 
@@ -98,10 +106,12 @@ impl Landing {
 
     /// Takes rejected rows of the schema of [`super::schema::quarantine_schema`].
     pub async fn quarantine(&mut self, rows: RecordBatch) -> Result<()> {
-        if rows.num_rows() > 0 {
-            self.quarantine.push(rows);
+        if rows.num_rows() == 0 {
+            return Ok(());
         }
-        Ok(())
+        self.quarantine_bytes += memory_of(&rows);
+        self.quarantine.push(rows);
+        if self.quarantine_bytes > QUARANTINE_AT_ONCE { self.write_quarantine().await } else { Ok(()) }
     }
 
     /// Ends the run and waits until every file of the landing is written.
@@ -117,7 +127,8 @@ impl Landing {
     pub async fn commit(mut self) -> Result<Written> {
         self.settle().await?;
         let id = self.input.transaction();
-        if !self.quarantine.is_empty() {
+        self.write_quarantine().await?;
+        if !self.quarantine_files.is_empty() {
             self.commit_quarantine(&id).await?;
         }
         let files = std::mem::take(&mut self.files);
@@ -150,16 +161,26 @@ impl Landing {
     }
 
     async fn commit_quarantine(&mut self, id: &str) -> Result<()> {
-        let rows = std::mem::take(&mut self.quarantine);
+        let files = std::mem::take(&mut self.quarantine_files);
         let log = self.store.quarantine_log().await?;
-        let (bytes, file) = encode_rows(&rows, fresh_name("rejected"))?;
-        put(self.store.objects(), &self.store.location("quarantine", &file.path)?, bytes).await?;
         log.commit_once(
             id,
             |known| known.is_none().then_some(1),
-            |_| Ok(Some(Change { add: vec![file.clone()], data_change: true, ..Change::default() })),
+            |_| Ok(Some(Change { add: files.clone(), data_change: true, ..Change::default() })),
         )
         .await?;
+        Ok(())
+    }
+
+    async fn write_quarantine(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.quarantine);
+        self.quarantine_bytes = 0;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (bytes, file) = blocking(move || encode_rows(&rows, fresh_name("rejected"))).await?;
+        put(self.store.objects(), &self.store.location("quarantine", &file.path)?, bytes).await?;
+        self.quarantine_files.push(file);
         Ok(())
     }
 
@@ -274,8 +295,11 @@ fn memory_of(batch: &RecordBatch) -> usize {
         .columns()
         .iter()
         .filter(|column| column.null_count() < column.len())
-        .map(|column| {
-            column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+        .map(|column| match column.as_string_view_opt() {
+            Some(texts) => 16 * texts.len() + texts.total_buffer_bytes_used(),
+            None => {
+                column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+            }
         })
         .sum()
 }

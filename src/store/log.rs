@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake_core::kernel::{Action, EagerSnapshot, MetadataExt, StructType, Transaction};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::operations::create::CreateBuilder;
@@ -24,6 +24,7 @@ use object_store::ObjectStore;
 use url::Url;
 
 use super::data_file::DataFile;
+use crate::error::footfall_internal_err;
 
 /// How often a commit is tried against other writers before it gives up.
 const ATTEMPTS: usize = 200;
@@ -143,17 +144,25 @@ impl Log {
         version: impl Fn(Option<i64>) -> Option<i64>,
         mut decide: impl FnMut(&LogState) -> Result<Option<Change>>,
     ) -> Result<Committed> {
-        let mut refusal = None;
+        let mut refusal: Option<DeltaTableError> = None;
         let mut added: Vec<String> = Vec::new();
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..=ATTEMPTS {
             let state = self.read().await?;
             if !added.is_empty() && added.iter().all(|path| state.files.iter().any(|file| file.path == *path))
             {
                 return Ok(Committed::At(state.version));
             }
             let Some(next) = version(self.transaction(&state, id).await?) else {
-                return Ok(Committed::AlreadyThere);
+                // It was not there before we tried, and what we tried failed without our knowing how it ended.
+                let ours = added.is_empty() && refusal.as_ref().is_some_and(|refusal| !is_conflict(refusal));
+                return Ok(if ours { Committed::At(state.version) } else { Committed::AlreadyThere });
             };
+            match refusal.take() {
+                Some(refusal) if attempt == ATTEMPTS || !is_conflict(&refusal) => {
+                    return Err(failed(self.name, "committed to; nothing was changed", refusal));
+                }
+                _ => {}
+            }
             let Some(change) = decide(&state)? else {
                 return Ok(Committed::AlreadyThere);
             };
@@ -164,11 +173,7 @@ impl Log {
             }
             tokio::time::sleep(random_wait(attempt)).await;
         }
-        Err(exec_datafusion_err!(
-            "table {}: other writers were faster {ATTEMPTS} times; nothing was changed. The last refusal: {}",
-            self.name,
-            refusal.map(|e| e.to_string()).unwrap_or_default()
-        ))
+        footfall_internal_err!("table {}: a commit ended without an outcome", self.name)
     }
 
     async fn try_commit(
@@ -227,6 +232,20 @@ pub(crate) fn file_schema(schema: &Schema) -> Schema {
 
 pub(crate) fn now_millis() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|age| age.as_millis() as i64).unwrap_or_default()
+}
+
+/// Whether another writer was faster.
+fn is_conflict(error: &DeltaTableError) -> bool {
+    match error {
+        DeltaTableError::VersionAlreadyExists(_) => true,
+        DeltaTableError::Transaction { source } => matches!(
+            source,
+            TransactionError::VersionAlreadyExists(_)
+                | TransactionError::MaxCommitAttempts(_)
+                | TransactionError::CommitConflict(_)
+        ),
+        _ => false,
+    }
 }
 
 /// Up to 4 ms at first, up to 200 ms later, so that writers which collided once do not collide again.

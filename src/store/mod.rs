@@ -8,6 +8,7 @@
 //!
 //! Files lie there before a commit names them; a commit is durable before it is acknowledged ([`durable`]).
 
+pub(crate) mod chains;
 mod compact;
 mod data_file;
 mod disk;
@@ -29,9 +30,8 @@ use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::cast::as_string_view_array;
+use datafusion::common::cast::{as_date32_array, as_string_view_array};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -121,23 +121,19 @@ impl Store {
     ) -> Result<Self> {
         let asked = time_zone.map(parse_zone).transpose()?;
         if let Some(store) = Self::find(root, options).await? {
-            return match asked {
-                Some(asked) if asked != store.time_zone => exec_err!(
-                    "store {} counts days in {}, which is fixed at its creation; found --tz {asked}",
-                    root.display(),
-                    store.time_zone
-                ),
-                _ => Ok(store),
-            };
+            return same_zone(store, asked);
         }
-        std::fs::create_dir_all(root).map_err(|e| exec_datafusion_err!("store {}: {e}", root.display()))?;
+        let folder = DurableFolder::new(Arc::clone(&options.disk));
+        std::path::absolute(root)
+            .and_then(|root| folder.make_folder(&root))
+            .map_err(|e| exec_datafusion_err!("store {}: {e}", root.display()))?;
         let zone = asked.unwrap_or(Tz::Asia__Shanghai);
         let root = absolute(root)?;
-        let objects: Arc<dyn ObjectStore> = Arc::new(DurableFolder::new(Arc::clone(&options.disk)));
+        let objects: Arc<dyn ObjectStore> = Arc::new(folder);
         let events = Log::new(&root, "events", &objects)?;
         events.create(&schema::event_schema(), vec![(TIME_ZONE_KEY.to_string(), zone.to_string())]).await?;
         // Whoever created it first has decided on the zone.
-        Self::open_with(&root, options).await
+        same_zone(Self::open_with(&root, options).await?, asked)
     }
 
     async fn find(root: &FsPath, options: &StoreOptions) -> Result<Option<Self>> {
@@ -200,7 +196,7 @@ impl Store {
     pub async fn stored_event_ids(&self, (first, last): (i32, i32)) -> Result<HashSet<u64>> {
         let mut ids = HashSet::new();
         let all = schema::event_schema();
-        let schema: SchemaRef = Arc::new(all.project(&[all.index_of("event_id")?])?);
+        let schema: SchemaRef = Arc::new(all.project(&[all.index_of("event_id")?, all.index_of("dt")?])?);
         for file in self.snapshot().await?.files {
             if file.range.as_ref().is_some_and(|range| range.dt.0 > last || range.dt.1 < first) {
                 continue;
@@ -208,9 +204,9 @@ impl Store {
             let mut batches = self.read(&file, &schema, UserRange::default())?.open().await?;
             while let Some(batch) = batches.try_next().await? {
                 let column = as_string_view_array(batch.column(0))?;
-                if column.null_count() < column.len() {
-                    ids.extend(column.iter().flatten().map(|id| xxh3_64(id.as_bytes())));
-                }
+                let days = as_date32_array(batch.column(1))?.values();
+                let here = column.iter().zip(days).filter(|(_, day)| (first..=last).contains(*day));
+                ids.extend(here.filter_map(|(id, _)| id.map(|id| xxh3_64(id.as_bytes()))));
             }
         }
         Ok(ids)
@@ -264,6 +260,17 @@ impl Debug for Store {
     }
 }
 
+fn same_zone(store: Store, asked: Option<Tz>) -> Result<Store> {
+    match asked {
+        Some(asked) if asked != store.time_zone => exec_err!(
+            "store {} counts days in {}, which is fixed at its creation; found --tz {asked}",
+            store.root.display(),
+            store.time_zone
+        ),
+        _ => Ok(store),
+    }
+}
+
 fn parse_zone(name: &str) -> Result<Tz> {
     name.parse().map_err(|_| {
         exec_datafusion_err!(
@@ -273,5 +280,10 @@ fn parse_zone(name: &str) -> Result<Tz> {
 }
 
 fn absolute(root: &FsPath) -> Result<PathBuf> {
-    root.canonicalize().map_err(|e| exec_datafusion_err!("store {}: {e}", root.display()))
+    let root = root.canonicalize().map_err(|e| exec_datafusion_err!("store {}: {e}", root.display()))?;
+    // The log's library decodes %xx once too often.
+    if root.to_string_lossy().contains('%') {
+        return exec_err!("store {}: the path of a store must not contain '%'", root.display());
+    }
+    Ok(root)
 }

@@ -170,6 +170,11 @@ impl FileRead {
     }
 }
 
+/// Files one after the other; each is opened when the one before it is done.
+pub(crate) fn read_in_turn(reads: Vec<FileRead>) -> BoxStream<'static, Result<RecordBatch>> {
+    futures::stream::iter(reads.into_iter().map(Ok)).and_then(FileRead::open).try_flatten().boxed()
+}
+
 /// Names of the columns that a file has.
 pub(crate) async fn columns_of(
     store: &Arc<dyn ObjectStore>,

@@ -57,7 +57,7 @@ impl Splits {
 /// How many shards suit a table of `rows` rows: a shard of a finished week should be some hundred thousand rows.
 pub(crate) fn shards_for(rows: u64) -> usize {
     match rows {
-        0..160_000 => (rows / 10_000).max(1) as usize,
+        0..1_600_000 => (rows / 100_000).max(1) as usize,
         _ => (rows / 2_000_000).clamp(16, 64) as usize,
     }
 }

@@ -20,6 +20,7 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Dictionary(_, values) => Ok(cast(array, values)?),
         DataType::RunEndEncoded(_, values) => Ok(cast(array, values.data_type())?),
+        DataType::Float16 => Ok(cast(array, &DataType::Float32)?),
         _ => Ok(ArrayRef::clone(array)),
     }
 }

@@ -66,7 +66,7 @@ fn literal(value: SqlValue) -> Expr {
 
 fn int(text: &str) -> Checked<Expr> {
     let number: i64 = text.trim().parse().map_err(|_| NOT_OF_THIS_TYPE)?;
-    Ok(literal(SqlValue::Number(number.to_string(), false)))
+    Ok(number_literal(number.to_string()))
 }
 
 fn float(text: &str) -> Checked<Expr> {
@@ -75,7 +75,14 @@ fn float(text: &str) -> Checked<Expr> {
         return Err(Some("it is not finite".to_string()));
     }
     // The debug form keeps a point or an exponent, without which the planner would read an integer.
-    Ok(literal(SqlValue::Number(format!("{number:?}"), false)))
+    Ok(number_literal(format!("{number:?}")))
+}
+
+/// A negative number stands in brackets: `-$x` would become `--5` otherwise.
+fn number_literal(number: String) -> Expr {
+    let is_negative = number.starts_with('-');
+    let number = literal(SqlValue::Number(number, false));
+    if is_negative { Expr::Nested(Box::new(number)) } else { number }
 }
 
 fn bool(text: &str) -> Checked<Expr> {

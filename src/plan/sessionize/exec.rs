@@ -75,6 +75,11 @@ impl SessionWindow {
     pub(crate) fn needed(&self) -> InfoFields {
         self.needed
     }
+
+    /// Whether the rows are ordered by the call's time itself, and not by something from which it is computed.
+    fn is_over(&self, order: &PhysicalSortExpr) -> bool {
+        !order.options.descending && self.args.first().is_some_and(|ts| order.expr.eq(ts))
+    }
 }
 
 impl fmt::Display for SessionWindow {
@@ -158,7 +163,9 @@ fn properties(
         let numbers = windows
             .iter()
             .enumerate()
-            .filter(|(_, window)| window.spec.function == SessionFunction::Number)
+            .filter(|(_, window)| {
+                window.spec.function == SessionFunction::Number && window.is_over(&order_by[0])
+            })
             .map(|(i, window)| Column::new(window.name(), input_schema.fields().len() + i));
         for number in numbers {
             // A number is NULL exactly where the time is, so it sorts like the time: GROUP BY user, session needs no hash.

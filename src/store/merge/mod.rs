@@ -86,6 +86,7 @@ struct Current {
 
 /// One user's rows in one batch of one input.
 struct Run {
+    input: usize,
     segment: Segment,
     first: (i64, i64),
     last: (i64, i64),
@@ -197,6 +198,7 @@ impl Merge {
             let end = end_of_run(&current.users, start, current.users.len());
             let order = &self.held.order[current.batch];
             self.runs.push(Run {
+                input,
                 segment: Segment { batch: current.batch, start, rows: end - start },
                 first: order.key(start),
                 last: order.key(end - 1),
@@ -301,20 +303,20 @@ fn end_of_run(users: &StringViewArray, start: usize, last: usize) -> usize {
 
 /// Appends the runs of one user in the order of (ts, seq), the earlier input first where these are equal.
 fn in_order(runs: &mut [Run], order: &[RowOrder], segments: &mut Vec<Segment>) {
-    runs.sort_by_key(|run| run.first);
+    runs.sort_by_key(|run| (run.first, run.input));
     // Different days: the runs do not interleave.
-    if runs.windows(2).all(|pair| pair[0].last <= pair[1].first) {
+    if runs.windows(2).all(|pair| (pair[0].last, pair[0].input) <= (pair[1].first, pair[1].input)) {
         segments.extend(runs.iter().map(|run| run.segment));
         return;
     }
-    let mut rows: Vec<((i64, i64), Segment)> = runs
+    let mut rows: Vec<((i64, i64), usize, Segment)> = runs
         .iter()
         .flat_map(|run| {
-            let Segment { batch, start, rows } = run.segment;
+            let (input, Segment { batch, start, rows }) = (run.input, run.segment);
             (start..start + rows)
-                .map(move |row| (order[batch].key(row), Segment { batch, start: row, rows: 1 }))
+                .map(move |row| (order[batch].key(row), input, Segment { batch, start: row, rows: 1 }))
         })
         .collect();
-    rows.sort_by_key(|(key, _)| *key);
-    segments.extend(rows.into_iter().map(|(_, segment)| segment));
+    rows.sort_by_key(|(key, input, _)| (*key, *input));
+    segments.extend(rows.into_iter().map(|(_, _, segment)| segment));
 }

@@ -7,7 +7,7 @@
 //!
 //! It holds plain data only, so a plan can travel: paths, ranges, a projection, a predicate.
 
-mod chains;
+mod days;
 pub(crate) mod relax_order;
 
 use std::fmt::{self, Formatter};
@@ -39,8 +39,9 @@ use url::Url;
 
 use super::events::{pruning, table_schema};
 use crate::store::FileRange;
+use crate::store::chains::{Ranged, chains};
 use crate::store::merge::merge;
-use crate::store::reader::{FileRead, UserRange};
+use crate::store::reader::{FileRead, UserRange, read_in_turn};
 use crate::store::schema::event_schema;
 
 /// A data file, as the scan needs it.
@@ -50,6 +51,16 @@ pub(crate) struct ScannedFile {
     pub(crate) size: u64,
     pub(crate) rows: u64,
     pub(crate) range: Option<FileRange>,
+}
+
+impl Ranged for ScannedFile {
+    fn range(&self) -> Option<&FileRange> {
+        self.range.as_ref()
+    }
+
+    fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 /// What to scan: plain data, so that a plan can travel.
@@ -82,7 +93,7 @@ pub struct ShardScanExec {
 impl ShardScanExec {
     pub(crate) fn try_new(scan: ShardScan) -> Result<Self> {
         let schema: SchemaRef = Arc::new(table_schema(&scan.time_zone).project(&scan.projection)?);
-        let properties = Arc::new(properties(schema, &scan.partitions, scan.ordered)?);
+        let properties = Arc::new(properties(schema, &scan)?);
         Ok(Self { scan, properties, metrics: ExecutionPlanMetricsSet::new() })
     }
 
@@ -122,15 +133,17 @@ impl ShardScanExec {
     }
 }
 
-fn properties(schema: SchemaRef, partitions: &[UserRange], ordered: bool) -> Result<PlanProperties> {
+fn properties(schema: SchemaRef, scan: &ShardScan) -> Result<PlanProperties> {
+    let partitions = &scan.partitions;
     let sort = |name: &str| {
         let index = schema.index_of(name).ok()?;
         Some(PhysicalSortExpr::new(Arc::new(Column::new(name, index)), SortOptions::new(false, false)))
     };
-    // The order holds as far as its columns are read. A local date never goes back while time goes on, so it may stand
+    // The order holds as far as its columns are read. Where a local date never goes back while time goes on, it may stand
     // before the time or in its place: grouping by user and day needs no hash table either.
     let order = |columns: &[&str]| LexOrdering::new(columns.iter().copied().map_while(sort));
-    let orders = [order(&["user_id", "ts", "seq"]), order(&["user_id", "dt", "ts", "seq"])];
+    let by_day = if days::only_rise(&scan.time_zone) { order(&["user_id", "dt", "ts", "seq"]) } else { None };
+    let orders = [order(&["user_id", "ts", "seq"]), by_day];
     let partitioning = match sort("user_id").and_then(|user| LexOrdering::new([user])) {
         Some(user) if partitions.len() > 1 => {
             let points = partitions
@@ -143,7 +156,7 @@ fn properties(schema: SchemaRef, partitions: &[UserRange], ordered: bool) -> Res
         _ => Partitioning::UnknownPartitioning(partitions.len()),
     };
     let mut equivalence = EquivalenceProperties::new(schema);
-    if ordered {
+    if scan.ordered {
         equivalence.add_orderings(orders.into_iter().flatten());
     }
     Ok(PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded)
@@ -208,18 +221,11 @@ impl ExecutionPlan for ShardScanExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let users = &self.scan.partitions[partition];
-        let chains = chains::chains(&self.scan.files, users)
+        let chains = chains(&self.scan.files, users)
             .into_iter()
             .map(|chain| {
-                let reads = chain
-                    .into_iter()
-                    .map(|file| self.read(file, users, &context))
-                    .collect::<Result<Vec<_>>>()?;
-                // A file is opened when the one before it in the chain is done.
-                Ok(futures::stream::iter(reads.into_iter().map(Ok))
-                    .and_then(FileRead::open)
-                    .try_flatten()
-                    .boxed())
+                let reads = chain.into_iter().map(|file| self.read(file, users, &context));
+                Ok(read_in_turn(reads.collect::<Result<Vec<_>>>()?))
             })
             .collect::<Result<Vec<_>>>()?;
         let schema = self.schema();
