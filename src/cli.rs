@@ -99,9 +99,9 @@ pub(crate) struct SqlArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) parameters: ParameterArgs,
-    /// Form of the rows
-    #[arg(long, default_value = "table", value_parser = formats())]
-    pub(crate) format: Format,
+    /// Form of the rows; without it what the name given to -o ends in, else table
+    #[arg(long, value_parser = formats())]
+    pub(crate) format: Option<Format>,
     /// Write the one result there instead of stdout: the whole file or none
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -6,8 +6,8 @@ use datafusion::common::extensions_options;
 extensions_options! {
     /// Options of Footfall, `SET footfall.<name> = …`.
     pub struct FootfallOptions {
-        /// Zone in which days, weeks and months are counted, an IANA name such as `Asia/Shanghai`.
-        /// Starts as the store's zone; UTC without a store.
+        /// Zone in which the store counts days, an IANA name such as `Asia/Shanghai`; UTC without a store. For reading:
+        /// the days of a store are fixed when it is created, and functions take a zone as an option.
         pub time_zone: String, default = "UTC".to_string()
         /// Execute session functions by the streaming operator where the plan proves order by (user, time).
         /// Off: the generic window operator, which holds a whole partition in memory. For comparison only.

@@ -96,9 +96,19 @@ pub fn plain(error: &DataFusionError) -> String {
         DataFusionError::ObjectStore(store) => chain(store.as_ref()),
         other => other.to_string(),
     };
-    match text.split_once(DataFusionError::BACK_TRACE_SEP) {
+    let message = match text.split_once(DataFusionError::BACK_TRACE_SEP) {
         Some((message, _)) => message.to_string(),
         None => text,
+    };
+    // Without OVER the planner looks for a scalar function of that name.
+    match ["sessionize", "session_info"]
+        .iter()
+        .find(|name| message.contains(&format!("Invalid function '{name}'")))
+    {
+        Some(name) => {
+            format!("{name} is a window function: write {name}(…) OVER (PARTITION BY user_id ORDER BY ts)")
+        }
+        None => message,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use datafusion::common::{DataFusionError, Result};
-use footfall::land::{Format, LandOptions, Landed, Mapping, Progress, land};
+use footfall::land::{Format, LandOptions, Landed, Mapping, Progress, inspect, land};
 use footfall::store::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -38,8 +38,12 @@ pub(crate) async fn land_files(
         std::fs::metadata(file)
             .map_err(|e| DataFusionError::Execution(format!("cannot read {}: {e}", file.display())))?;
     }
-    let store = Store::open_or_create(store, time_zone).await?;
     let mut options = LandOptions { format, ..LandOptions::new(map) };
+    if !store.exists() {
+        // A store keeps its zone for ever: none is made for files that cannot land.
+        inspect(files, &options).await?;
+    }
+    let store = Store::open_or_create(store, time_zone).await?;
     if let Some(bytes) = limits.memory_limit {
         options.memory_limit = bytes;
     }

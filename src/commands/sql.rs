@@ -22,10 +22,11 @@ struct Script {
 }
 
 pub(crate) async fn run(args: &SqlArgs, limits: &Limits) -> Result<Outcome> {
-    let scripts = sources(args)?.into_iter().map(script).collect::<Result<Vec<_>>>()?;
+    let format = format(args);
+    let scripts = sources(args).await?.into_iter().map(script).collect::<Result<Vec<_>>>()?;
     let given = &args.parameters.parameter;
     check_names(&scripts, given)?;
-    let mut output = open_output(args, &scripts)?;
+    let mut output = open_output(args, format, &scripts)?;
 
     let engine = engine(args.store.as_deref(), limits).await?;
     let needs_days = scripts.iter().any(|script| Days::are_needed(&script.header.parameters, given));
@@ -46,13 +47,13 @@ pub(crate) async fn run(args: &SqlArgs, limits: &Limits) -> Result<Outcome> {
                 continue;
             }
             let rows = match &mut output {
-                Some(file) => write(frame, args.format, Numbers::Exact, file).await.map_err(failed)?,
+                Some(file) => write(frame, format, Numbers::Exact, file).await.map_err(failed)?,
                 None => {
                     let mut out = stdout();
-                    if results > 0 && !matches!(args.format, Format::Json | Format::Ndjson) {
+                    if results > 0 && !matches!(format, Format::Json | Format::Ndjson) {
                         writeln!(out)?;
                     }
-                    let rows = write(frame, args.format, Numbers::Exact, &mut out).await.map_err(failed)?;
+                    let rows = write(frame, format, Numbers::Exact, &mut out).await.map_err(failed)?;
                     out.flush()?;
                     rows
                 }
@@ -69,15 +70,27 @@ pub(crate) async fn run(args: &SqlArgs, limits: &Limits) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+fn format(args: &SqlArgs) -> Format {
+    let by_name = || {
+        let extension = args.output.as_ref()?.extension()?.to_str()?;
+        match extension {
+            "md" => Some(Format::Markdown),
+            "jsonl" => Some(Format::Ndjson),
+            other => other.parse().ok(),
+        }
+    };
+    args.format.or_else(by_name).unwrap_or(Format::Table)
+}
+
 /// Files first, then what stands on the command line; stdin where neither is given or `-` is.
-fn sources(args: &SqlArgs) -> Result<Vec<Source>> {
+async fn sources(args: &SqlArgs) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for file in &args.files {
-        sources.push(if file == Path::new("-") { stdin()? } else { Source::read(file)? });
+        sources.push(if file == Path::new("-") { stdin().await? } else { Source::read(file)? });
     }
     for (at, text) in args.sql.iter().enumerate() {
         sources.push(match text.as_str() {
-            "-" => stdin()?,
+            "-" => stdin().await?,
             text if args.sql.len() == 1 => Source::new("<sql>", text),
             text => Source::new(format!("<sql {}>", at + 1), text),
         });
@@ -86,14 +99,18 @@ fn sources(args: &SqlArgs) -> Result<Vec<Source>> {
         if std::io::stdin().is_terminal() {
             return Err(usage("no SQL: give a statement, -f FILE, or a pipe into stdin"));
         }
-        sources.push(stdin()?);
+        sources.push(stdin().await?);
     }
     Ok(sources)
 }
 
-fn stdin() -> Result<Source> {
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
+/// Read beside the runtime, so that Ctrl-C and a time-out end the waiting.
+async fn stdin() -> Result<Source> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let bytes = read.await.map_err(|e| DataFusionError::External(Box::new(e)))??;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source::new("<stdin>", text)),
         Err(e) => Err(DataFusionError::Execution(format!(
@@ -135,7 +152,7 @@ fn check_names(scripts: &[Script], given: &[Given]) -> Result<()> {
 }
 
 /// Opened before anything runs: a folder that cannot be written to should cost no query.
-fn open_output(args: &SqlArgs, scripts: &[Script]) -> Result<Option<OutputFile>> {
+fn open_output(args: &SqlArgs, format: Format, scripts: &[Script]) -> Result<Option<OutputFile>> {
     let results =
         scripts.iter().flat_map(|script| &script.statements).filter(|parsed| parsed.returns_rows()).count();
     let path = args.output.as_deref().filter(|path| *path != Path::new("-"));
@@ -145,7 +162,7 @@ fn open_output(args: &SqlArgs, scripts: &[Script]) -> Result<Option<OutputFile>>
             path.display()
         ))),
         Some(path) => Ok(Some(OutputFile::create(path)?)),
-        None if args.format == Format::Parquet && (results > 1 || std::io::stdout().is_terminal()) => {
+        None if format == Format::Parquet && (results > 1 || std::io::stdout().is_terminal()) => {
             Err(usage("Parquet is one file: give one query, and -o FILE or a pipe"))
         }
         None => Ok(None),

@@ -149,6 +149,11 @@ impl Reader for CsvReader {
                     numbers.push(self.numbered - 1);
                     lines.push(line);
                 }
+                Err(_) if self.source.is_done() && record.iter().any(|field| field.contains(&b'\n')) => {
+                    return exec_err!(
+                        "line {line}: a quote is opened that is never closed; nothing has landed"
+                    );
+                }
                 Err(fault) => {
                     self.rows.drop_row();
                     let text = shortened(&text(&record)?).to_owned();

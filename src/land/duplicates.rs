@@ -71,7 +71,9 @@ impl EventIds {
         let lands: Vec<bool> = (0..ids.len())
             .map(|row| {
                 let received = if received.is_valid(row) { received.value(row) } else { i64::MAX };
+                // An empty id tells nothing apart.
                 ids.is_null(row)
+                    || ids.value(row).is_empty()
                     || self.lands(xxh3_64(ids.value(row).as_bytes()), received, numbers.value(row))
             })
             .collect();

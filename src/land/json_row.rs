@@ -168,6 +168,14 @@ impl<'de> Visitor<'de> for Place<'_> {
     }
 
     fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
+        // A whole number of so many digits has lost some: two users' ids could become one.
+        let is_rounded = value.fract() == 0.0 && value.abs() >= 9_007_199_254_740_992.0;
+        for field in &self.node.fields {
+            if is_rounded && self.row.names[*field].1 != Kind::Float {
+                self.complain(*field, "is a number with more digits than can be kept; write it as text");
+                return Ok(());
+            }
+        }
         if let Some(number) = Number::from_f64(value) {
             self.scalar(&number.to_string());
         }

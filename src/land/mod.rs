@@ -113,6 +113,25 @@ pub struct NoProgress;
 
 impl Progress for NoProgress {}
 
+/// Whether the files can be read with this mapping, as far as their heads tell. An error names the first that cannot.
+pub async fn inspect(sources: &[PathBuf], options: &LandOptions) -> Result<()> {
+    for source in sources {
+        let (source, options) = (source.clone(), options.clone());
+        let inspected = tokio::task::spawn_blocking(move || {
+            let head = || -> Result<()> {
+                input::file_at(&source)?;
+                let reader = input::open(&source, &options)?;
+                shape::Shaper::plan(&reader.schema(), &options, chrono_tz::Tz::UTC).map(drop)
+            };
+            head().map_err(|e| naming(&source, e))
+        });
+        inspected
+            .await
+            .map_err(|_| exec_datafusion_err!("a file is broken in a way that its reader fails on"))??;
+    }
+    Ok(())
+}
+
 /// Files that are worked on at the same time: one is read while the one before it is sorted and encoded.
 const FILES_AT_ONCE: usize = 2;
 

@@ -11,7 +11,7 @@ use footfall::land::{LandOptions, Mapping, NoProgress, land};
 use footfall::store::{CompactOptions, Store};
 use footfall::{Engine, EngineOptions};
 
-use crate::support::{Random, block_on};
+use crate::support::{Random, ask, block_on};
 
 /// The sort columns of a row, and a payload.
 type Row = (String, i64, i64, String);
@@ -118,6 +118,12 @@ fn check(store: &Store, expected: &[Row], what: &str) {
             all.extend(rows);
         }
         all.sort();
+        // What looks at the order without requiring it: an ordered aggregate, a limit whose sort is superfluous.
+        let first = ask(&engine, "select first_value(event order by user_id, ts, seq) from events");
+        assert_eq!(first, [[expected[0].3.clone()]], "{what}");
+        let few = "select count(*) from (select * from events order by user_id, ts, seq limit 100) where event = 'a'";
+        let of_a = expected[..100].iter().filter(|row| row.3 == "a").count();
+        assert_eq!(ask(&engine, few), [[of_a.to_string()]], "{what}");
         assert!(all == expected, "{what}, {partitions} partitions: {} rows of {}", all.len(), expected.len());
     }
 }

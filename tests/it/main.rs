@@ -12,6 +12,7 @@ mod conformance; // the cases that other engines and their users wrote down
 mod damage; // broken Parquet files
 mod durability; // kill -9 while landing
 mod embedding; // the programs under tests/embed give the right answers
+mod landing; // what lands, what does not, and why
 mod laws; // split, order, batches and partitions do not show in an aggregate
 mod layouts; // files, shards and partitions do not show in a scan
 mod oracle_days; // day filters on the views
