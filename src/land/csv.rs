@@ -30,6 +30,8 @@ pub(super) struct CsvReader {
     rows: RowBuilder,
     batch_rows: usize,
     numbered: i64,
+    /// Line of the last row, if it spans lines and does not fit the header.
+    open_quote: Option<i64>,
 }
 
 /// Where a column's values go.
@@ -81,6 +83,7 @@ impl CsvReader {
             kinds,
             batch_rows: options.batch_rows,
             numbered: 0,
+            open_quote: None,
         })
     }
 
@@ -134,6 +137,11 @@ impl Reader for CsvReader {
         while rows < self.batch_rows && bytes < BATCH_TEXT {
             let mut record = ByteRecord::new();
             if !self.source.read_byte_record(&mut record).map_err(|e| exec_datafusion_err!("{e}"))? {
+                if let Some(line) = self.open_quote {
+                    return exec_err!(
+                        "line {line}: a quote is opened that is never closed; nothing has landed"
+                    );
+                }
                 whole = true;
                 break;
             }
@@ -144,17 +152,15 @@ impl Reader for CsvReader {
             let line = record.position().map_or(0, |position| position.line() as i64);
             match self.read_row(&record) {
                 Ok(()) => {
+                    self.open_quote = None;
                     self.rows.end_row();
                     records.push(record);
                     numbers.push(self.numbered - 1);
                     lines.push(line);
                 }
-                Err(_) if self.source.is_done() && record.iter().any(|field| field.contains(&b'\n')) => {
-                    return exec_err!(
-                        "line {line}: a quote is opened that is never closed; nothing has landed"
-                    );
-                }
                 Err(fault) => {
+                    // Should nothing follow it, it has swallowed the rest of the file.
+                    self.open_quote = record.iter().any(|field| field.contains(&b'\n')).then_some(line);
                     self.rows.drop_row();
                     let text = shortened(&text(&record)?).to_owned();
                     rejects.push(Reject { row: line, text, fault });

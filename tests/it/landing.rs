@@ -29,7 +29,7 @@ not json
     assert_eq!((landed.rows, landed.landed, landed.duplicates, landed.quarantined), (8, 2, 0, 6));
     let engine = engine(&store);
     let events =
-        "select user_id, cast(ts as bigint), seq, page, scene, props['colour'] from events order by ts";
+        "select user_id, cast(ts as bigint) as us, seq, page, scene, props['colour'] from events order by ts";
     assert_eq!(
         ask(&engine, events),
         [
