@@ -12,6 +12,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::config::FootfallOptions;
 use crate::functions::Function;
+#[cfg(feature = "store")]
+use crate::store::{Snapshot, Store};
 use crate::{functions, plan};
 
 /// How an [`Engine`] works. Every `None` leaves the choice to DataFusion.
@@ -66,13 +68,18 @@ impl Engine {
     /// A session over the store in the folder `store`, as the store is now.
     #[cfg(feature = "store")]
     pub async fn open(store: &std::path::Path, options: &EngineOptions) -> Result<Self> {
-        let store = crate::store::Store::open(store).await?;
-        Self::with_store(&store, options).await
+        let store = Store::open(store).await?;
+        Self::over(&store, store.opened().clone(), options).await
     }
 
     /// As [`Engine::open`], over a store that is open already.
     #[cfg(feature = "store")]
-    pub async fn with_store(store: &crate::store::Store, options: &EngineOptions) -> Result<Self> {
+    pub async fn with_store(store: &Store, options: &EngineOptions) -> Result<Self> {
+        Self::over(store, store.snapshot().await?, options).await
+    }
+
+    #[cfg(feature = "store")]
+    async fn over(store: &Store, snapshot: Snapshot, options: &EngineOptions) -> Result<Self> {
         let engine = Self::new(options)?;
         if let Some(options) = engine
             .context
@@ -85,7 +92,7 @@ impl Engine {
         {
             options.time_zone = store.time_zone().to_string();
         }
-        crate::tables::register(&engine.context, store).await?;
+        crate::tables::register(&engine.context, store, snapshot).await?;
         Ok(engine)
     }
 

@@ -62,6 +62,7 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     events: Log,
     quarantine: Log,
+    opened: Arc<Snapshot>,
 }
 
 /// How to open a store.
@@ -86,6 +87,13 @@ pub struct Snapshot {
     pub files: Vec<Arc<DataFile>>,
     /// Where the user space is cut.
     pub splits: Splits,
+}
+
+impl Snapshot {
+    fn of(state: log::LogState) -> Result<Self> {
+        let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
+        Ok(Self { version: state.version, files: state.files, splits })
+    }
 }
 
 impl Store {
@@ -154,7 +162,9 @@ impl Store {
                 root.display()
             )
         })?;
-        Ok(Some(Self { time_zone: parse_zone(zone)?, root, objects, events, quarantine }))
+        let time_zone = parse_zone(zone)?;
+        let opened = Arc::new(Snapshot::of(state)?);
+        Ok(Some(Self { root, time_zone, objects, events, quarantine, opened }))
     }
 
     /// The store's folder, absolute.
@@ -169,9 +179,12 @@ impl Store {
 
     /// The events table as it is now.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        let state = self.events.read().await?;
-        let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
-        Ok(Snapshot { version: state.version, files: state.files, splits })
+        Snapshot::of(self.events.read().await?)
+    }
+
+    /// The events table as it was when the store was opened: no second look at the log for who has just opened it.
+    pub fn opened(&self) -> &Snapshot {
+        &self.opened
     }
 
     /// The files of the quarantine as it is now; none if no row was ever rejected.

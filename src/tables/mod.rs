@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
 
-use crate::store::Store;
+use crate::store::{Snapshot, Store};
 
 pub use events::EventsTable;
 pub(crate) use shard_scan::relax_order::RelaxScanOrder;
@@ -23,9 +23,9 @@ const VIEWS: &[(&str, &str)] = &[
     ("shares", include_str!("../../sql/views/shares.sql")),
 ];
 
-/// Registers the tables of the store as they are now, and the views over them.
-pub(crate) async fn register(context: &SessionContext, store: &Store) -> Result<()> {
-    context.register_table("events", Arc::new(EventsTable::new(store, store.snapshot().await?)?))?;
+/// Registers the tables of the store, events as of `snapshot`, and the views over them.
+pub(crate) async fn register(context: &SessionContext, store: &Store, snapshot: Snapshot) -> Result<()> {
+    context.register_table("events", Arc::new(EventsTable::new(store, snapshot)?))?;
     context.register_table("quarantine", quarantine::table(store).await?)?;
     let zone = store.time_zone().to_string();
     for (name, query) in VIEWS {
