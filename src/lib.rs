@@ -34,6 +34,7 @@ pub mod ask;
 #[cfg(feature = "store")]
 pub mod report;
 
+mod calendar;
 mod config;
 mod error;
 

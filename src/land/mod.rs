@@ -18,7 +18,6 @@ mod input;
 mod instant;
 mod json_row;
 mod jsonl;
-mod local_day;
 mod mapping;
 mod parquet;
 mod pass;

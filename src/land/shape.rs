@@ -23,9 +23,9 @@ use super::convert::{Kind, convert, unfit};
 use super::expressions::{Expression, Expressions, evaluate};
 use super::input::Raw;
 use super::instant::Reading;
-use super::local_day::LocalDays;
 use super::mapping::Mapping;
 use super::quarantine::{Fault, Faults, Reject, shortened};
+use crate::calendar::LocalDays;
 use crate::store::schema::event_schema;
 
 /// A batch of the source after all steps.

@@ -15,12 +15,12 @@
 
 mod facts;
 mod info_columns;
-mod local_day;
 mod options;
 mod pages;
 pub(crate) mod session_info;
 pub(crate) mod sessionize;
 mod sessionizer;
+mod unit;
 mod visits;
 
 use std::sync::Arc;

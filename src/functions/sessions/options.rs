@@ -15,8 +15,8 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::SessionFunction;
-use super::local_day::Unit;
 use super::sessionizer::{Background, Rule};
+use super::unit::Unit;
 use crate::error::did_you_mean;
 use crate::functions::options::{Options, check_names, constant, interval};
 use crate::functions::time::{self, TimeType};

@@ -13,7 +13,8 @@
 
 use chrono_tz::Tz;
 
-use super::local_day::{LocalDays, Unit};
+use super::unit::Unit;
+use crate::calendar::LocalDays;
 
 /// What a call asks for. All lengths are in ticks of `ts` and exclusive: a session is split when they are exceeded.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use super::local_day::Unit;
+use super::unit::Unit;
 
 /// Rows are counted from 0 over the whole input.
 #[derive(Debug)]

@@ -7,7 +7,6 @@
 //!
 //! It holds plain data only, so a plan can travel: paths, ranges, a projection, a predicate.
 
-mod days;
 pub(crate) mod relax_order;
 
 use std::fmt::{self, Formatter};
@@ -38,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::events::{pruning, table_schema};
+use crate::calendar::days_only_rise;
 use crate::store::FileRange;
 use crate::store::chains::{Ranged, chains};
 use crate::store::merge::merge;
@@ -142,7 +142,7 @@ fn properties(schema: SchemaRef, scan: &ShardScan) -> Result<PlanProperties> {
     // The order holds as far as its columns are read. Where a local date never goes back while time goes on, it may stand
     // before the time or in its place: grouping by user and day needs no hash table either.
     let order = |columns: &[&str]| LexOrdering::new(columns.iter().copied().map_while(sort));
-    let by_day = if days::only_rise(&scan.time_zone) { order(&["user_id", "dt", "ts", "seq"]) } else { None };
+    let by_day = if days_only_rise(&scan.time_zone) { order(&["user_id", "dt", "ts", "seq"]) } else { None };
     let orders = [order(&["user_id", "ts", "seq"]), by_day];
     let partitioning = match sort("user_id").and_then(|user| LexOrdering::new([user])) {
         Some(user) if partitions.len() > 1 => {
