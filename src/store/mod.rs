@@ -6,7 +6,7 @@
 //! STORE/quarantine/…              rejected rows, in no order
 //! ```
 //!
-//! Files lie there before a commit names them; a commit is durable before it is acknowledged ([`durable`]).
+//! Files lie there before a commit names them; a commit is durable before it is acknowledged (`durable`).
 
 pub(crate) mod chains;
 mod compact;
