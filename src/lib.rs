@@ -37,6 +37,7 @@ pub mod report;
 mod calendar;
 mod config;
 mod error;
+mod parquet_gate;
 
 pub use codec::FootfallCodec;
 pub use config::FootfallOptions;

@@ -28,11 +28,6 @@ impl OutputFile {
     /// Opens the hidden file; folders on the way to the target are made.
     pub fn create(target: &Path) -> Result<Self> {
         let failed = |e: io::Error| cannot_write(target, &e);
-        // /dev/stdout is a link, too, but to what others are writing to.
-        if target.starts_with("/dev") {
-            let device = File::options().append(true).open(target).map_err(failed)?;
-            return Ok(Self { target: target.to_path_buf(), writer: Writer::Device(BufWriter::new(device)) });
-        }
         // The name may be a link: its target is what is replaced.
         let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
         if let Ok(found) = fs::metadata(&target) {

@@ -4,6 +4,7 @@
 //! (`.gz`, `.zst`, `.bz2`, `.xz`), patterns (`'logs/*.csv'`) and folders of one kind of file work too.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
 use crate::error::did_you_mean;
+use crate::parquet_gate::gate;
 
 const COMPRESSIONS: [&str; 5] = ["gz", "gzip", "zst", "bz2", "xz"];
 
@@ -47,6 +49,12 @@ async fn table_of(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvi
         return plan_err!("file '{name}' does not exist{}", did_you_mean(name, &near));
     }
     let is_folder = path.is_dir();
+    if path.join("_delta_log").is_dir() || path.join("events").join("_delta_log").is_dir() {
+        return plan_err!(
+            "'{name}' belongs to a table with a log, and such a folder also holds files that were replaced; \
+             open the store instead: --store DIR"
+        );
+    }
     let example = if is_folder { first_known_file(path) } else { Some(name.to_string()) };
     let Some(kind) = example.as_deref().and_then(Kind::of) else {
         return plan_err!(
@@ -55,6 +63,9 @@ async fn table_of(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvi
              CREATE EXTERNAL TABLE"
         );
     };
+    if kind.format == "parquet" && kind.compression.is_none() && !is_folder && !is_pattern {
+        gate(&mut File::open(path)?).map_err(|e| e.context(format!("file '{name}'")))?;
+    }
     let url = if is_folder && !name.ends_with('/') { format!("{name}/") } else { name.to_string() };
     let mut config = ListingTableConfig::new(ListingTableUrl::parse(url)?)
         .with_listing_options(kind.listing_options(state, is_folder)?);

@@ -155,7 +155,8 @@ fn check_names(scripts: &[Script], given: &[Given]) -> Result<()> {
 fn open_output(args: &SqlArgs, format: Format, scripts: &[Script]) -> Result<Option<OutputFile>> {
     let results =
         scripts.iter().flat_map(|script| &script.statements).filter(|parsed| parsed.returns_rows()).count();
-    let path = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    // The rows go to stdout as others write to it, not to a new file under its name.
+    let path = args.output.as_deref().filter(|path| !["-", "/dev/stdout"].map(Path::new).contains(path));
     match path {
         Some(path) if results != 1 => Err(usage(format!(
             "{results} statements return rows, but -o {} takes the rows of one",

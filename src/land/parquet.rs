@@ -1,11 +1,10 @@
-//! Parquet: the gate before it is opened, and its columns as raw rows.
+//! Parquet: its columns as raw rows.
 //!
 //! Text arrives as views into the pages that were read, and only the columns that the mapping reads are decoded: this is
 //! the path on which a million rows a second land, so nothing here is done row by row.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
@@ -28,11 +27,11 @@ use super::instant::Reading;
 use super::mapping::Mapping;
 use super::props::{Props, PropsBuilder};
 use crate::error::did_you_mean;
+use crate::parquet_gate::gate;
 use crate::store::schema::properties;
 
 /// Decoded bytes of a batch, so that wide rows come in smaller batches.
 const BATCH_BYTES: u64 = 64 << 20;
-const MAGIC: &[u8] = b"PAR1";
 
 pub(super) struct ParquetReader {
     batches: ParquetRecordBatchReader,
@@ -126,35 +125,6 @@ pub(super) fn text(row: &RecordBatch) -> Result<String> {
     writer.write(row)?;
     writer.finish()?;
     Ok(String::from_utf8_lossy(writer.into_inner().trim_ascii_end()).into_owned())
-}
-
-/// Length, magic bytes and length of the footer, before anything trusts them. Returns the file's length.
-fn gate(file: &mut File) -> Result<u64> {
-    let length = file.metadata()?.len();
-    if length < 12 {
-        return exec_err!("it is not Parquet: {length} bytes are too few");
-    }
-    let mut head = [0; 4];
-    file.read_exact(&mut head)?;
-    let mut tail = [0; 8];
-    file.seek(SeekFrom::End(-8))?;
-    file.read_exact(&mut tail)?;
-    file.rewind()?;
-    let [f0, f1, f2, f3, magic @ ..] = tail;
-    if head == *b"PARE" || magic == *b"PARE" {
-        return exec_err!("it is encrypted Parquet, which is not read");
-    }
-    if head != *MAGIC {
-        return exec_err!("it is not Parquet: it does not start with PAR1");
-    }
-    if magic != *MAGIC {
-        return exec_err!("it is Parquet that was cut short: it does not end with PAR1");
-    }
-    let footer = u64::from(u32::from_le_bytes([f0, f1, f2, f3]));
-    if footer + 12 > length {
-        return exec_err!("it is broken Parquet: a footer of {footer} bytes in a file of {length}");
-    }
-    Ok(length)
 }
 
 /// The metadata, with all text as views.

@@ -8,6 +8,7 @@ mod embed_functions;
 mod embed_store;
 mod support;
 
+mod command_line; // exit codes, whole files or none
 mod conformance; // the cases that other engines and their users wrote down
 mod damage; // broken Parquet files
 mod durability; // kill -9 while landing

@@ -1,0 +1,104 @@
+//! The binary as a shell meets it: exit codes, whole files or none, what goes to stdout. Expected: the rules of the
+//! command line, and answers that can be read off the statements.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Exit code, stdout, stderr.
+fn run(folder: &Path, arguments: &[&str], input: Option<&str>) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_footfall"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("FOOTFALL_STORE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input.unwrap_or("").as_bytes()).expect("the pipe takes it");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the binary ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn statements_parameters_and_formats() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |arguments: &[&str], input| run(folder.path(), arguments, input);
+    let csv = |sql: &str| run(&["sql", "--format", "csv", sql], None).1;
+    assert_eq!(csv("select 1 as a, 'x,\"y' as b; select 2 as c"), "a,b\n1,\"x,\"\"y\"\n\nc\n2\n");
+    let (code, out, _) = run(
+        &["sql", "--format", "ndjson"],
+        Some("-- a comment; with a semicolon\nselect null as n, 0.5 as f"),
+    );
+    assert_eq!((code, out.as_str()), (0, "{\"n\":null,\"f\":0.5}\n"));
+    let with = |parameter: &str, sql: &str| run(&["sql", "--format", "csv", "-p", parameter, sql], None);
+    assert_eq!(with("n:int=-5", "select -$n as n").1, "n\n5\n");
+    assert_eq!(with("t=' or 1=1 --", "select $t as t").1, "t\n' or 1=1 --\n");
+    assert_eq!(with("l:list=a,b", "select 'b' in ($l) as found").1, "found\ntrue\n");
+    let (code, _, error) = with("n:int=many", "select $n");
+    assert!(code == 2 && error.contains("many") && error.contains("int"), "{error}");
+    let (code, _, error) = with("m:int=1", "select $n");
+    assert!(code == 2 && error.contains("parameter m") && error.contains("'n'"), "{error}");
+}
+
+#[test]
+fn exit_codes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let code = |arguments: &[&str]| run(path, arguments, None).0;
+    assert_eq!(code(&["sql", "select 1"]), 0);
+    assert_eq!(code(&["sql", "selec 1"]), 1);
+    assert_eq!(code(&["sql", "--store", "nowhere", "select 1"]), 1);
+    assert_eq!(code(&["sql", "--no-such-flag"]), 2);
+    assert_eq!(code(&["report", "--store", "nowhere", "--only", "no/such"]), 2);
+    std::fs::write(path.join("a.jsonl"), "{\"user_id\":\"a\",\"ts\":1767225600000,\"event\":\"x\"}\nbad\n")
+        .expect("a file");
+    assert_eq!(code(&["land", "a.jsonl", "--store", "st", "--strict", "--tz", "UTC"]), 3);
+    let endless = "select count(*) from generate_series(1, 100000) a, generate_series(1, 1000000) b where a.value < b.value";
+    assert_eq!(code(&["sql", "--timeout", "1s", endless]), 4);
+}
+
+#[test]
+fn an_output_file_is_whole_or_not_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let write = |sql: &str, name: &str| run(path, &["sql", "-o", name, sql], None);
+    assert_eq!(write("select 1 as a", "a.csv").0, 0);
+    assert_eq!(std::fs::read_to_string(path.join("a.csv")).expect("the file"), "a\n1\n");
+    // Fails after a million rows.
+    let failing = "select 1 / (1000000 - value) as x from generate_series(1, 2000000)";
+    assert_eq!(write(failing, "b.csv").0, 1);
+    assert_eq!(write(failing, "a.csv").0, 1);
+    assert_eq!(std::fs::read_to_string(path.join("a.csv")).expect("the old file"), "a\n1\n");
+    let left: Vec<_> =
+        std::fs::read_dir(path).expect("the folder").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["a.csv"], "nothing else is left");
+    assert_eq!(
+        run(path, &["sql", "-o", "/dev/stdout", "--format", "csv", "select 1 as a"], None).1,
+        "a\n1\n"
+    );
+}
+
+#[test]
+fn what_is_no_table_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let cut = std::fs::read(crate::support::data("nasa_ksc_19950801")).expect("the NASA log");
+    std::fs::write(path.join("cut.parquet"), &cut[cut.len() - 300..]).expect("a file");
+    let (code, _, error) = run(path, &["sql", "select * from 'cut.parquet'"], None);
+    assert!(code == 1 && error.contains("cut.parquet") && error.contains("PAR1"), "{error}");
+    std::fs::write(path.join("a.jsonl"), "{\"user_id\":\"a\",\"ts\":1767225600000,\"event\":\"x\"}\n")
+        .expect("a file");
+    assert_eq!(run(path, &["land", "a.jsonl", "--store", "st"], None).0, 0);
+    let (code, _, error) = run(path, &["sql", "select count(*) from 'st/events'"], None);
+    assert!(code == 1 && error.contains("--store"), "{error}");
+    // Files that cannot land leave no store behind, whose zone would then be fixed.
+    std::fs::write(path.join("b.csv"), "user_id,ts\na,1\n").expect("a file");
+    let (code, _, error) = run(path, &["land", "b.csv", "--store", "new"], None);
+    assert!(code == 1 && error.contains("b.csv") && error.contains("event"), "{error}");
+    assert!(!path.join("new").exists());
+}
