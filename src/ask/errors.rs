@@ -100,6 +100,14 @@ pub fn plain(error: &DataFusionError) -> String {
         Some((message, _)) => message.to_string(),
         None => text,
     };
+    // What the engine says around a function's own words about its arguments.
+    let message = match message.split_once("user-defined coercion failed with: Error during planning: ") {
+        Some((_, words)) => words
+            .split_once(". No function matches the given name")
+            .map_or(words, |(words, _)| words)
+            .to_string(),
+        None => message,
+    };
     // Without OVER the planner looks for a scalar function of that name.
     match ["sessionize", "session_info"]
         .iter()

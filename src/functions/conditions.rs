@@ -54,6 +54,16 @@ impl Conditions {
         }
     }
 
+    /// As [`Conditions::count`], told by the first array where the call does not show it.
+    pub(crate) fn count_in(&self, values: &[ArrayRef]) -> Option<usize> {
+        match self {
+            Conditions::List { argument, len: None } => {
+                values[*argument].as_list::<i32>().iter().flatten().next().map(|list| list.len())
+            }
+            _ => self.count(),
+        }
+    }
+
     /// Fills `masks` with one mask for each row of the evaluated arguments.
     pub(crate) fn masks(&self, values: &[ArrayRef], masks: &mut Vec<u64>) -> Result<()> {
         masks.clear();

@@ -73,7 +73,10 @@ impl AggregateUDFImpl for Retention {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let (conditions, count) = read(&Arguments::of_accumulator(NAME, &args)?)?;
+        // Over a window nothing shows how an array was made if the planner has moved it below: its length is seen then.
+        let args = Arguments::of_accumulator(NAME, &args)?;
+        let conditions = Conditions::new(NAME, &args.exprs, &args.types, 0..args.types.len())?;
+        let count = conditions.count();
         Ok(Box::new(RetentionRows { conditions, count, seen: Vec::new(), masks: Vec::new() }))
     }
 
@@ -177,7 +180,7 @@ impl GroupsAccumulator for RetentionGroups {
 #[derive(Debug)]
 struct RetentionRows {
     conditions: Conditions,
-    count: usize,
+    count: Option<usize>,
     seen: Vec<u64>,
     masks: Vec<u64>,
 }
@@ -185,7 +188,8 @@ struct RetentionRows {
 impl RetentionRows {
     fn count_rows(&mut self, values: &[ArrayRef], change: impl Fn(u64) -> u64) -> Result<()> {
         self.conditions.masks(values, &mut self.masks)?;
-        self.seen.resize(self.count, 0);
+        self.count = self.count.or_else(|| self.conditions.count_in(values));
+        self.seen.resize(self.count.unwrap_or(0), 0);
         for &mask in &self.masks {
             count_bits(&mut self.seen, mask, &change);
         }
@@ -221,7 +225,7 @@ impl Accumulator for RetentionRows {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.seen.resize(self.count, 0);
+        self.seen.resize(self.count.unwrap_or(conditions::MAX_CONDITIONS), 0);
         for mask in states[0].as_primitive::<UInt64Type>().iter().flatten() {
             count_bits(&mut self.seen, mask, |rows| rows + 1);
         }
@@ -229,7 +233,7 @@ impl Accumulator for RetentionRows {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        ScalarValue::try_from_array(&answers(&[self.mask()], self.count)?, 0)
+        ScalarValue::try_from_array(&answers(&[self.mask()], self.count.unwrap_or(0))?, 0)
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
