@@ -146,31 +146,16 @@ impl Store {
     async fn wanted_splits(&self, snapshot: &Snapshot) -> Result<Splits> {
         let rows: u64 = snapshot.files.iter().map(|file| file.rows).sum();
         let wanted = shards_for(rows);
-        let mut sizes = self.shard_sizes(snapshot).await?;
-        sizes.sort_unstable();
+        let mut sizes = snapshot.rows_of_shards();
+        sizes.sort_unstable_by(f64::total_cmp);
         let (median, largest) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
-        let uneven = wanted > 1 && sizes.len() > 1 && largest > 4 * median.max(1);
+        let uneven = wanted > 1 && sizes.len() > 1 && largest > 4.0 * median.max(1.0);
         if snapshot.splits.version > 0 && !uneven && wanted < 2 * snapshot.splits.shards() {
             return Ok(snapshot.splits.clone());
         }
         let sampled = self.sample(snapshot, wanted).await?;
         // One user who outweighs a shard cannot be cut: the same points again are no news.
         if sampled.points == snapshot.splits.points { Ok(snapshot.splits.clone()) } else { Ok(sampled) }
-    }
-
-    /// Rows of each shard, estimated from the files' ranges: exact once a file is one shard.
-    async fn shard_sizes(&self, snapshot: &Snapshot) -> Result<Vec<u64>> {
-        let points = &snapshot.splits.points;
-        let mut sizes = vec![0; points.len() + 1];
-        for file in &snapshot.files {
-            let Some(range) = &file.range else { continue };
-            let first = points.partition_point(|point| *point <= range.users.0);
-            let last = points.partition_point(|point| *point <= range.users.1);
-            for size in &mut sizes[first..=last] {
-                *size += file.rows / (last - first + 1) as u64;
-            }
-        }
-        Ok(sizes)
     }
 
     /// Points from the users of every file.

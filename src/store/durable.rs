@@ -13,7 +13,6 @@ use std::fmt::{Display, Formatter};
 use std::io;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,6 +25,7 @@ use object_store::{
 };
 
 use super::disk::Disk;
+use super::unique::unique;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -93,13 +93,7 @@ impl DurableFolder {
 
 /// A fresh name in `folder`. It starts with a dot, so that readers and vacuums of other engines leave it alone.
 fn temporary_beside(folder: &FsPath) -> PathBuf {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map(|age| age.as_nanos())
-        .unwrap_or_default();
-    let count = NEXT.fetch_add(1, Ordering::Relaxed);
-    folder.join(format!(".{}-{nanos:x}-{count}.tmp", std::process::id()))
+    folder.join(format!(".{:032x}.tmp", unique()))
 }
 
 impl Display for DurableFolder {

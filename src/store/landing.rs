@@ -4,7 +4,6 @@
 //! the next one. Files lie in the store before the commit names them, so a landing that fails leaves nothing visible.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
@@ -14,7 +13,6 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutOptions};
 use tokio::task::JoinSet;
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::Store;
 use super::data_file::DataFile;
@@ -23,6 +21,7 @@ use super::log::{Change, Committed};
 use super::schema::event_schema;
 use super::sort::sorted_parts;
 use super::splits::{Splits, shards_for};
+use super::unique::unique;
 
 /// Runs that are sorted and encoded at the same time, per landing.
 const RUNS_AT_ONCE: usize = 2;
@@ -200,17 +199,17 @@ impl Landing {
             let (parts, splits) = blocking(move || sort_and_sample(&batches)).await?;
             self.splits = splits.clone();
             self.new_splits = Some(splits);
-            self.encode(parts);
+            self.encode(std::future::ready(Ok(parts)));
         } else {
-            let parts = blocking(move || sorted_parts(&without_empty_columns(&batches)?)).await?;
-            self.encode(parts);
+            self.encode(blocking(move || sorted_parts(&without_empty_columns(&batches)?)));
         }
         Ok(())
     }
 
-    fn encode(&mut self, parts: Vec<RecordBatch>) {
+    fn encode(&mut self, parts: impl Future<Output = Result<Vec<RecordBatch>>> + Send + 'static) {
         let (store, splits) = (self.store.clone(), self.splits.clone());
         self.encoding.spawn(async move {
+            let parts = parts.await?;
             let mut files = Vec::with_capacity(parts.len());
             for part in parts {
                 let splits = splits.clone();
@@ -244,21 +243,7 @@ fn joined<T>(result: std::result::Result<Result<T>, tokio::task::JoinError>) -> 
 
 /// A name that no other file of any table has.
 pub(crate) fn fresh_name(prefix: &str) -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map(|age| age.as_nanos())
-        .unwrap_or_default();
-    // The address of a fresh allocation's hasher keys adds what two processes with one id and clock do not share.
-    let random = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), nanos);
-    let seed = [
-        nanos.to_le_bytes().as_slice(),
-        &std::process::id().to_le_bytes(),
-        &COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes(),
-        &random.to_le_bytes(),
-    ]
-    .concat();
-    format!("{prefix}-{:032x}.parquet", xxh3_128(&seed))
+    format!("{prefix}-{:032x}.parquet", unique())
 }
 
 fn sort_and_sample(batches: &[RecordBatch]) -> Result<(Vec<RecordBatch>, Splits)> {

@@ -24,6 +24,7 @@ use object_store::ObjectStore;
 use url::Url;
 
 use super::data_file::DataFile;
+use super::unique::unique;
 use crate::error::footfall_internal_err;
 
 /// How often a commit is tried against other writers before it gives up.
@@ -251,10 +252,7 @@ fn is_conflict(error: &DeltaTableError) -> bool {
 /// Up to 4 ms at first, up to 200 ms later, so that writers which collided once do not collide again.
 fn random_wait(attempt: usize) -> Duration {
     let span = 4_000 * (attempt as u64 + 1).min(50);
-    let nanos =
-        SystemTime::now().duration_since(UNIX_EPOCH).map(|age| age.subsec_nanos()).unwrap_or_default();
-    let seed = xxhash_rust::xxh3::xxh3_64(&[nanos.to_le_bytes(), std::process::id().to_le_bytes()].concat());
-    Duration::from_micros(seed % span)
+    Duration::from_micros(unique() as u64 % span)
 }
 
 fn failed(table: &str, verb: &str, error: DeltaTableError) -> DataFusionError {

@@ -23,6 +23,7 @@ pub(crate) mod reader;
 pub mod schema;
 mod sort;
 mod splits;
+mod unique;
 
 use std::collections::HashSet;
 use std::fmt::{Debug, Formatter};
@@ -93,6 +94,21 @@ impl Snapshot {
     fn of(state: log::LogState) -> Result<Self> {
         let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
         Ok(Self { version: state.version, files: state.files, splits })
+    }
+
+    /// Rows of each shard, estimated from the files' ranges: exact once a file is one shard.
+    pub(crate) fn rows_of_shards(&self) -> Vec<f64> {
+        let points = &self.splits.points;
+        let mut rows = vec![0.0; points.len() + 1];
+        for file in &self.files {
+            let Some(range) = &file.range else { continue };
+            let first = points.partition_point(|point| *point <= range.users.0);
+            let last = points.partition_point(|point| *point <= range.users.1);
+            for shard in &mut rows[first..=last] {
+                *shard += file.rows as f64 / (last - first + 1) as f64;
+            }
+        }
+        rows
     }
 }
 

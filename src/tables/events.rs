@@ -142,15 +142,7 @@ pub(super) fn pruning(
 /// Cuts the user space into `target` ranges of about equally many rows, at split points.
 fn partitions(snapshot: &Snapshot, target: usize) -> Vec<UserRange> {
     let points = &snapshot.splits.points;
-    let mut rows = vec![0.0; points.len() + 1];
-    for file in &snapshot.files {
-        let Some(range) = &file.range else { continue };
-        let first = points.partition_point(|point| *point <= range.users.0);
-        let last = points.partition_point(|point| *point <= range.users.1);
-        for shard in &mut rows[first..=last] {
-            *shard += file.rows as f64 / (last - first + 1) as f64;
-        }
-    }
+    let rows = snapshot.rows_of_shards();
     let share = rows.iter().sum::<f64>() / target.max(1) as f64;
     let mut cuts: Vec<String> = Vec::new();
     let mut seen = 0.0;

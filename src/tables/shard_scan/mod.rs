@@ -23,6 +23,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
     EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr, RangePartitioning,
 };
+use datafusion::physical_optimizer::pruning::PruningPredicate;
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions, SchedulingType,
@@ -106,19 +107,24 @@ impl ShardScanExec {
         Self::try_new(ShardScan { ordered: false, ..self.scan.clone() })
     }
 
-    fn read(&self, file: &ScannedFile, users: &UserRange, context: &TaskContext) -> Result<FileRead> {
+    fn read(
+        &self,
+        file: &ScannedFile,
+        users: &UserRange,
+        predicate: Option<&Arc<PruningPredicate>>,
+        context: &TaskContext,
+    ) -> Result<FileRead> {
         let url = Url::parse(&self.scan.url)
             .and_then(|url| url.join(&file.path))
             .map_err(|e| datafusion::common::plan_datafusion_err!("{}{}: {e}", self.scan.url, file.path))?;
         let store_url = ObjectStoreUrl::parse(&url[..url::Position::BeforePath])?;
-        let all = event_schema();
         Ok(FileRead {
             store: context.runtime_env().object_store(store_url)?,
             location: Path::from_url_path(url.path())?,
             size: file.size,
             schema: self.schema(),
             users: users.clone(),
-            predicate: self.scan.predicate.as_ref().and_then(|predicate| pruning(predicate, &all)),
+            predicate: predicate.cloned(),
             batch_size: context.session_config().batch_size(),
         })
     }
@@ -221,10 +227,13 @@ impl ExecutionPlan for ShardScanExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let users = &self.scan.partitions[partition];
+        let all = event_schema();
+        let predicate = self.scan.predicate.as_ref().and_then(|predicate| pruning(predicate, &all));
         let chains = chains(&self.scan.files, users)
             .into_iter()
             .map(|chain| {
-                let reads = chain.into_iter().map(|file| self.read(file, users, &context));
+                let reads =
+                    chain.into_iter().map(|file| self.read(file, users, predicate.as_ref(), &context));
                 Ok(read_in_turn(reads.collect::<Result<Vec<_>>>()?))
             })
             .collect::<Result<Vec<_>>>()?;
