@@ -26,16 +26,22 @@ To begin: footfall demo";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Land event files in a store: every row is checked, a file lands once
+    /// Land files of events or users in a store: every row is checked, a file lands once
     Land(LandArgs),
     /// Run SQL over a store, or over anyone's Parquet, CSV and JSON files
     Sql(SqlArgs),
     /// Run reports: every .sql file with a title, to CSV, JSON or Markdown
     Report(ReportArgs),
     /// Bring a store's files to one per shard and week
-    Compact(StoreArgs),
-    /// Say what a store holds
-    Info(StoreArgs),
+    Compact(CompactArgs),
+    /// Read every file of a store and say which are not what was written
+    Verify(StoreArgs),
+    /// Remove files that no version of a store needs any more
+    Vacuum(VacuumArgs),
+    /// Say what a store holds, or which days changed
+    Info(InfoArgs),
+    /// Write made-up traffic of a mini program, the same for the same arguments
+    Generate(GenerateArgs),
     /// Land a bundled real log, run the reports and say what to try next
     Demo(DemoArgs),
     /// The reference of the SQL functions, or the page of one
@@ -66,17 +72,24 @@ impl Limits {
 
 #[derive(Debug, Args)]
 pub(crate) struct LandArgs {
-    /// Files of events: JSON lines, CSV with a header or Parquet, with or without .gz
+    /// Files to land: JSON lines, CSV with a header, Parquet or lines of a server's log; the text ones also as .gz or .zst.
+    /// A quoted pattern such as 'logs/*.jsonl' is expanded, '-' is stdin
     #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
+    pub(crate) files: Vec<String>,
     /// Folder of the store; made if it does not exist
     #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
     pub(crate) store: PathBuf,
-    /// How the files' columns become events: a built-in mapping's name or a .toml file
+    /// What a row is: an event, or a user, whose newer values take the place of older ones
+    #[arg(long, default_value = "events", value_parser = PossibleValuesParser::new(["events", "users"]))]
+    pub(crate) table: String,
+    /// How the files' columns become events (or users): a built-in mapping's name or a .toml file
     #[arg(long, default_value = "footfall", value_name = "NAME|FILE")]
     pub(crate) map: String,
+    /// Events and properties to declare, before the files land: each property becomes a column p_NAME
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalogue: Option<PathBuf>,
     /// Format of the files; by default what each file's name says
-    #[arg(long, value_parser = PossibleValuesParser::new(["jsonl", "csv", "parquet"]))]
+    #[arg(long, value_parser = PossibleValuesParser::new(["jsonl", "csv", "parquet", "lines"]))]
     pub(crate) format: Option<String>,
     /// Zone in which a new store counts days; Asia/Shanghai without it. Fixed once the store exists
     #[arg(long, value_name = "ZONE")]
@@ -84,6 +97,18 @@ pub(crate) struct LandArgs {
     /// Exit with 3 if any row was rejected
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Say what would land and what would not, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on landing what is appended to the files, and files that appear, until stopped
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) follow: bool,
+    /// With --follow: land an event at most so long after it was read
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s", requires = "follow")]
+    pub(crate) every: Duration,
+    /// With --follow: stop when nothing was appended for so long
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "follow")]
+    pub(crate) idle_exit: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -156,6 +181,73 @@ pub(crate) struct StoreArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CompactArgs {
+    /// Folder of the store
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Keep a file a shard and day; without it finished weeks become one
+    #[arg(long)]
+    pub(crate) daily: bool,
+    /// Weeks that end more than so many days before the newest day become months
+    #[arg(long, value_name = "DAYS", default_value_t = 90, conflicts_with = "daily")]
+    pub(crate) months_after: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VacuumArgs {
+    /// Folder of the store
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Keep what was needed within this time, such as 36h or 7d
+    #[arg(long, value_name = "TIME", value_parser = span, default_value = "7d")]
+    pub(crate) retain: Duration,
+    /// Accept less than an hour to retain, though a reader or a landing under way may lose its files
+    #[arg(long, hide = true)]
+    pub(crate) force: bool,
+    /// Name the files and remove none
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// Folder of the store
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// The days to which rows were added after this version, with their number
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) changed_since: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// People who come
+    #[arg(long, value_name = "N")]
+    pub(crate) users: u64,
+    /// Days of traffic
+    #[arg(long, value_name = "N")]
+    pub(crate) days: u32,
+    /// Other people and other traffic for another number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// First day
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2026-03-01")]
+    pub(crate) from: String,
+    /// Zone in which the people live
+    #[arg(long, value_name = "ZONE", default_value = "Asia/Shanghai")]
+    pub(crate) tz: String,
+    /// Format of the file; by default what its name says
+    #[arg(long, value_parser = PossibleValuesParser::new(["jsonl", "csv", "parquet"]))]
+    pub(crate) format: Option<String>,
+    /// File of events to write: whole or not at all
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// File of users to write as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users_output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Folder to write to
     #[arg(long, short, default_value = "footfall-demo", value_name = "DIR")]
@@ -200,18 +292,24 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
+    span(text).and_then(|time| if time.is_zero() { Err(A_TIME.to_string()) } else { Ok(time) })
+}
+
+const A_TIME: &str = "a time such as 30s, 5m, 1h or 7d";
+
+fn span(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let seconds = match unit {
         "ms" => 0.001,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err("a time such as 30s, 5m or 1h".to_string()),
+        "d" => 86_400.0,
+        _ => return Err(A_TIME.to_string()),
     };
-    let number = number.parse::<f64>().ok().filter(|number| *number > 0.0);
-    number
-        .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
-        .ok_or_else(|| "a time such as 30s, 5m or 1h".to_string())
+    let time =
+        number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * seconds).ok());
+    time.ok_or_else(|| A_TIME.to_string())
 }
 
 fn split_unit(text: &str) -> (&str, &str) {

@@ -118,10 +118,16 @@ struct ShardScanNode {
     predicate: Option<PhysicalExprNode>,
     #[prost(bool, tag = "8")]
     ordered: bool,
+    /// An Arrow schema as datafusion-proto writes it.
+    #[prost(message, optional, tag = "9")]
+    declared: Option<datafusion_proto::protobuf::Schema>,
 }
 
 #[cfg(feature = "store")]
 mod shard_scan {
+    use std::sync::Arc;
+
+    use datafusion::arrow::datatypes::{FieldRef, Schema};
     use datafusion::common::{DataFusionError, Result};
     use datafusion_proto::physical_plan::from_proto::parse_physical_exprs;
     use datafusion_proto::physical_plan::to_proto::serialize_physical_exprs;
@@ -130,7 +136,7 @@ mod shard_scan {
     };
 
     use super::ShardScanNode;
-    use crate::store::schema::event_schema;
+    use crate::store::schema::event_schema_with;
     use crate::tables::{ShardScan, ShardScanExec};
 
     pub(super) fn encode(
@@ -149,6 +155,7 @@ mod shard_scan {
             projection: scan.projection.iter().map(|&column| column as u64).collect(),
             predicate,
             ordered: scan.ordered,
+            declared: Some((&Schema::new(scan.declared.to_vec())).try_into()?),
         })
     }
 
@@ -157,11 +164,16 @@ mod shard_scan {
         context: &PhysicalPlanDecodeContext<'_>,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<ShardScanExec> {
-        let predicate = parse_physical_exprs(node.predicate.as_slice(), context, &event_schema(), converter)?;
+        let declared = node.declared.as_ref().map(Schema::try_from).transpose()?;
+        let declared: Arc<[FieldRef]> =
+            declared.iter().flat_map(|schema| schema.fields().iter().cloned()).collect();
+        let schema = event_schema_with(&declared);
+        let predicate = parse_physical_exprs(node.predicate.as_slice(), context, &schema, converter)?;
         ShardScanExec::try_new(ShardScan {
             url: node.url,
             version: node.version,
             time_zone: node.time_zone,
+            declared,
             files: serde_json::from_str(&node.files).map_err(external)?,
             partitions: serde_json::from_str(&node.partitions).map_err(external)?,
             projection: node.projection.into_iter().map(|column| column as usize).collect(),

@@ -11,6 +11,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::config::FootfallOptions;
+use crate::folder::with_folders;
 use crate::functions::Function;
 #[cfg(feature = "store")]
 use crate::store::{Snapshot, Store};
@@ -62,7 +63,7 @@ impl Engine {
         #[cfg(feature = "store")]
         let builder = builder.with_physical_optimizer_rule(Arc::new(crate::tables::RelaxScanOrder));
         let state = builder.build();
-        Ok(Self { context: SessionContext::new_with_state(state).enable_url_table() })
+        Ok(Self { context: with_folders(SessionContext::new_with_state(state)) })
     }
 
     /// A session over the store in the folder `store`, as the store is now.

@@ -18,6 +18,8 @@
 //! A program without a store takes [`FootfallExt`], one with a store [`Engine`].
 
 #[cfg(feature = "store")]
+pub mod generate;
+#[cfg(feature = "store")]
 pub mod land;
 #[cfg(feature = "store")]
 pub mod store;
@@ -37,6 +39,7 @@ pub mod report;
 mod calendar;
 mod config;
 mod error;
+mod folder;
 mod parquet_gate;
 
 pub use codec::FootfallCodec;

@@ -28,7 +28,10 @@ async fn run(cli: Cli) -> Result<Outcome> {
         Command::Sql(args) => commands::sql::run(&args, &limits).await,
         Command::Report(args) => commands::report::run(&args, &limits).await,
         Command::Compact(args) => commands::compact::run(&args, &limits).await,
-        Command::Info(args) => commands::info::run(&args).await,
+        Command::Verify(args) => commands::verify::run(&args, &limits).await,
+        Command::Vacuum(args) => commands::vacuum::run(&args, &limits).await,
+        Command::Info(args) => commands::info::run(&args, &limits).await,
+        Command::Generate(args) => commands::generate::run(&args, &limits).await,
         Command::Demo(args) => commands::demo::run(&args, &limits).await,
         Command::Functions(args) => commands::functions::run(&args),
     }
@@ -106,6 +109,7 @@ fn exit_code(ended: Ended, timeout: Option<Duration>) -> ExitCode {
     match ended {
         Ended::ByItself(Ok(Outcome::Done)) => ExitCode::SUCCESS,
         Ended::ByItself(Ok(Outcome::Rejected)) => ExitCode::from(3),
+        Ended::ByItself(Ok(Outcome::Failed)) => ExitCode::from(1),
         // The reader of a pipe has seen enough.
         Ended::ByItself(Err(DataFusionError::IoError(e))) if e.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS

@@ -16,6 +16,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
 use crate::error::did_you_mean;
+use crate::folder;
 use crate::parquet_gate::gate;
 
 const COMPRESSIONS: [&str; 5] = ["gz", "gzip", "zst", "bz2", "xz"];
@@ -63,7 +64,10 @@ async fn table_of(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvi
              CREATE EXTERNAL TABLE"
         );
     };
-    if kind.format == "parquet" && kind.compression.is_none() && !is_folder && !is_pattern {
+    if kind.format == "parquet" && kind.compression.is_none() {
+        if is_folder || is_pattern {
+            return Ok(Arc::new(folder::parquet(state, name, &kind.extension)?.table(state).await?));
+        }
         gate(&mut File::open(path)?).map_err(|e| e.context(format!("file '{name}'")))?;
     }
     let url = if is_folder && !name.ends_with('/') { format!("{name}/") } else { name.to_string() };

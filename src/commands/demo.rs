@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use datafusion::common::Result;
 use footfall::Engine;
 use footfall::ask::{Format, Numbers, OutputFile, write};
-use footfall::land::Mapping;
+use footfall::land::{LandOptions, Mapping};
 use footfall::report::Pack;
 
 use crate::cli::{DemoArgs, Limits};
-use crate::commands::{Outcome, land, report, say, stdout};
+use crate::commands::land::{self, Target};
+use crate::commands::{Outcome, report, say, stdout};
 
 /// One day of a real web server; its README says where it comes from.
 const LOG: &[u8] = include_bytes!("../../data/nasa_ksc_19950801/events.parquet");
@@ -38,7 +39,8 @@ pub(crate) async fn run(args: &DemoArgs, limits: &Limits) -> Result<Outcome> {
     let folder = args.output.as_path();
     let log = write_log(folder)?;
     let store = folder.join("store");
-    land::land_files(&[log], &store, Mapping::named("nasa")?, None, Some("UTC"), limits).await?;
+    let target = Target { store: &store, time_zone: Some("UTC"), catalogue: None };
+    land::land_files(&[log], target, &LandOptions::new(Mapping::named("nasa")?), limits).await?;
 
     let engine = Engine::open(&store, &limits.engine_options()).await?;
     let reports = folder.join("reports");

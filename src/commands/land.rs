@@ -6,51 +6,85 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use datafusion::common::{DataFusionError, Result};
-use footfall::land::{Format, LandOptions, Landed, Mapping, Progress, inspect, land};
-use footfall::store::Store;
+use footfall::land::{Format, LandOptions, Landed, Mapping, Progress, inspect, land, shown, sources};
+use footfall::store::{Catalogue, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{LandArgs, Limits};
-use crate::commands::{Outcome, grouped, say, tell};
+use crate::commands::{Outcome, follow, grouped, preview, say, tell, users};
 
 pub(crate) async fn run(args: &LandArgs, limits: &Limits) -> Result<Outcome> {
+    let format = args.format.as_deref().map(str::parse::<Format>).transpose()?;
+    if args.table == "users" {
+        return users::run(args, format, limits).await;
+    }
     let map = match args.map.as_str() {
         file if file.ends_with(".toml") => Mapping::from_file(Path::new(file))?,
         name => Mapping::named(name)?,
     };
-    let format = args.format.as_deref().map(str::parse::<Format>).transpose()?;
-    let landed = land_files(&args.files, &args.store, map, format, args.tz.as_deref(), limits).await?;
+    let mut options = LandOptions { format, ..LandOptions::new(map) };
+    if let Some(bytes) = limits.memory_limit {
+        options.memory_limit = bytes;
+    }
+    let catalogue = args.catalogue.as_deref().map(Catalogue::from_file).transpose()?;
+    if args.follow {
+        return follow::run(args, options, catalogue.as_ref(), limits).await;
+    }
+    let sources = {
+        let (files, format) = (args.files.clone(), options.format.or(options.map.format()));
+        // Beside the runtime, so that Ctrl-C ends the reading of stdin.
+        tokio::task::spawn_blocking(move || sources(&files, format))
+            .await
+            .map_err(|e| DataFusionError::External(Box::new(e)))??
+    };
+    let target = Target { store: &args.store, time_zone: args.tz.as_deref(), catalogue: catalogue.as_ref() };
+    if args.dry_run {
+        return preview::run(&sources.files, &options, target, limits).await;
+    }
+    let landed = land_files(&sources.files, target, &options, limits).await?;
     let was_rejected = landed.iter().any(|landed| landed.quarantined > 0);
     Ok(if args.strict && was_rejected { Outcome::Rejected } else { Outcome::Done })
+}
+
+/// Where to land, and what the store is to know before.
+pub(crate) struct Target<'a> {
+    pub(crate) store: &'a Path,
+    pub(crate) time_zone: Option<&'a str>,
+    pub(crate) catalogue: Option<&'a Catalogue>,
+}
+
+impl Target<'_> {
+    /// Opens the store, or makes it, and declares what the catalogue says.
+    pub(crate) async fn open(&self) -> Result<Store> {
+        let store = Store::open_or_create(self.store, self.time_zone).await?;
+        if let Some(catalogue) = self.catalogue {
+            store.declare(catalogue).await?;
+        }
+        Ok(store)
+    }
 }
 
 /// Lands the files one after the other and says what became of each; a failure leaves those before it landed.
 pub(crate) async fn land_files(
     files: &[PathBuf],
-    store: &Path,
-    map: Mapping,
-    format: Option<Format>,
-    time_zone: Option<&str>,
+    target: Target<'_>,
+    options: &LandOptions,
     limits: &Limits,
 ) -> Result<Vec<Landed>> {
     // A misspelt name should not leave an empty store behind.
     for file in files {
         std::fs::metadata(file)
-            .map_err(|e| DataFusionError::Execution(format!("cannot read {}: {e}", file.display())))?;
+            .map_err(|e| DataFusionError::Execution(format!("cannot read {}: {e}", shown(file))))?;
     }
-    let mut options = LandOptions { format, ..LandOptions::new(map) };
-    if !store.exists() {
+    if !target.store.exists() {
         // A store keeps its zone for ever: none is made for files that cannot land.
-        inspect(files, &options).await?;
+        inspect(files, options).await?;
     }
-    let store = Store::open_or_create(store, time_zone).await?;
-    if let Some(bytes) = limits.memory_limit {
-        options.memory_limit = bytes;
-    }
+    let store = target.open().await?;
     let shows_bar = std::io::stderr().is_terminal() && !limits.quiet;
     let teller = Teller { limits, bar: shows_bar.then(Bar::default) };
     let started = Instant::now();
-    let all = land(&store, files, &options, &teller).await?;
+    let all = land(&store, files, options, &teller).await?;
     if all.len() > 1 {
         tell(limits, account("total", &Landed { seconds: started.elapsed().as_secs_f64(), ..total(&all) }))?;
     }
@@ -62,7 +96,7 @@ pub(crate) async fn land_files(
 }
 
 /// Every row of a file, by what became of it.
-fn account(name: &str, landed: &Landed) -> String {
+pub(crate) fn account(name: &str, landed: &Landed) -> String {
     if landed.already {
         return format!("{name}: has landed before, nothing to do");
     }
@@ -125,7 +159,7 @@ impl Progress for Teller<'_> {
     }
 
     fn landed(&self, landed: &Landed) {
-        let say = || tell(self.limits, account(&landed.source.display().to_string(), landed)).ok();
+        let say = || tell(self.limits, account(&shown(&landed.source), landed)).ok();
         match &self.bar {
             Some(bar) => bar.with(|bar| bar.suspend(say)),
             None => say(),

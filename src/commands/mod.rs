@@ -2,11 +2,17 @@
 
 pub(crate) mod compact;
 pub(crate) mod demo;
+pub(crate) mod follow;
 pub(crate) mod functions;
+pub(crate) mod generate;
 pub(crate) mod info;
 pub(crate) mod land;
+pub(crate) mod preview;
 pub(crate) mod report;
 pub(crate) mod sql;
+pub(crate) mod users;
+pub(crate) mod vacuum;
+pub(crate) mod verify;
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -23,6 +29,8 @@ pub(crate) enum Outcome {
     Done,
     /// Landed, but not every row, and that was asked to be told.
     Rejected,
+    /// What was looked for is not as it should be, as was told.
+    Failed,
 }
 
 /// A session over the store, or over files alone.

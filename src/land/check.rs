@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, MapArray, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 
+use super::instant::other_unit;
 use super::quarantine::{Fault, Faults};
 
 /// Longest text of a column, in bytes.
@@ -98,10 +99,13 @@ fn check_times(column: &ArrayRef, received_at: Option<&ArrayRef>, limits: &Limit
             None => (latest, "the landing"),
         };
         if time < earliest {
-            let reason = format!("ts is before {}", limits.earliest.format("%Y-%m-%d"));
+            let day = limits.earliest.format("%Y-%m-%d");
+            let reason = format!("ts is before {day}{}", other_unit(time, earliest, latest));
             faults.add(row, Fault::of_column("ts", reason));
         } else if time > latest {
-            let reason = format!("ts is more than {} hours after {after}", limits.future.num_hours());
+            let hours = limits.future.num_hours();
+            let reason =
+                format!("ts is more than {hours} hours after {after}{}", other_unit(time, earliest, latest));
             faults.add(row, Fault::of_column("ts", reason));
         }
     }

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewBuilder};
 use datafusion::arrow::compute::{can_cast_types, cast};
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
+use datafusion::arrow::json::writer::{EncoderOptions, make_encoder};
 use datafusion::common::{Result, plan_err};
 use serde::Deserialize;
 
 use super::instant::{Reading, to_instants};
 use super::props::to_props;
 use crate::store::schema::{properties, timestamp};
+use crate::store::values::{integer, whole};
 
 /// What a value is to be.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -48,6 +50,7 @@ impl Kind {
         }
         let plain = flat(found);
         let fits = match self {
+            Self::Json if plain.is_nested() => true,
             Self::Text | Self::Json => !plain.is_nested() && can_cast_types(plain, &DataType::Utf8View),
             Self::Int => plain.is_numeric() || plain.is_string(),
             Self::Float => plain.is_numeric() || plain.is_string(),
@@ -61,15 +64,7 @@ impl Kind {
                 }
                 date || plain.is_numeric() || plain.is_string()
             }
-            Self::Map => match plain {
-                DataType::Map(entries, _) => match entries.data_type() {
-                    DataType::Struct(fields) => {
-                        fields.iter().all(|field| can_cast_types(field.data_type(), &DataType::Utf8))
-                    }
-                    _ => false,
-                },
-                _ => plain.is_string(),
-            },
+            Self::Map => matches!(plain, DataType::Map(..) | DataType::Struct(_)) || plain.is_string(),
         };
         if !fits {
             return plan_err!("found {found}, accepted is {}", self.accepted());
@@ -87,12 +82,13 @@ impl Kind {
 
     fn accepted(self) -> &'static str {
         match self {
-            Self::Text | Self::Json => "text, or a number, boolean or time to be written as text",
+            Self::Text => "text, or a number, boolean or time to be written as text",
+            Self::Json => "anything that can be written as text",
             Self::Int => "an integer, or text that is one",
             Self::Float => "a number, or text that is one",
             Self::Bool => "a boolean, or text that is one",
             Self::Timestamp => "a timestamp or date, text, or a number with a unit",
-            Self::Map => "a map of text, or text that is a JSON object",
+            Self::Map => "a map, a struct, or text that is a JSON object",
         }
     }
 
@@ -119,7 +115,9 @@ pub(super) fn convert(array: &ArrayRef, kind: Kind, reading: Reading) -> Result<
     match kind {
         Kind::Int => to_integers(array),
         Kind::Timestamp => to_instants(array, reading),
-        Kind::Map => to_props(array),
+        Kind::Map if is_map_of_text(found) || !found.is_nested() => to_props(array),
+        Kind::Map => to_props(&to_json(array)?),
+        Kind::Json if found.is_nested() => to_json(array),
         Kind::Text | Kind::Json | Kind::Float | Kind::Bool => Ok(cast(array, &target)?),
     }
 }
@@ -156,14 +154,36 @@ fn to_integers(array: &ArrayRef) -> Result<ArrayRef> {
     let text = text.as_string_view();
     let mut integers: Vec<Option<i64>> = integers.as_primitive::<Int64Type>().iter().collect();
     for row in lost {
-        integers[row] = text.value(row).trim().parse().ok().and_then(whole);
+        integers[row] = integer(text.value(row));
     }
     Ok(Arc::new(Int64Array::from(integers)))
 }
 
-fn whole(number: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
-    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+/// Nested values as JSON lines have them.
+pub(super) fn to_json(array: &ArrayRef) -> Result<ArrayRef> {
+    let field: FieldRef = Arc::new(Field::new("value", array.data_type().clone(), true));
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let mut encoder = make_encoder(&field, array.as_ref(), &options)?;
+    let mut values = StringViewBuilder::with_capacity(array.len());
+    let mut text = vec![];
+    for row in 0..array.len() {
+        if encoder.is_null(row) {
+            values.append_null();
+        } else {
+            text.clear();
+            encoder.encode(row, &mut text);
+            values.append_value(String::from_utf8_lossy(&text));
+        }
+    }
+    Ok(Arc::new(values.finish()))
+}
+
+fn is_map_of_text(found: &DataType) -> bool {
+    let DataType::Map(entries, _) = found else { return false };
+    let DataType::Struct(fields) = entries.data_type() else { return false };
+    fields
+        .iter()
+        .all(|field| !field.data_type().is_nested() && can_cast_types(field.data_type(), &DataType::Utf8))
 }
 
 /// The type of a dictionary's values, else the type itself.

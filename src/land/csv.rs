@@ -1,10 +1,10 @@
 //! CSV under a header. The header decides whether the file is the one the mapping means; a row with another number of
 //! fields is rejected by itself. An empty field is NULL.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::csv::{ByteRecord, ReaderBuilder, WriterBuilder};
 use datafusion::arrow::array::{Int64Array, RecordBatch, RecordBatchOptions};
@@ -23,6 +23,7 @@ pub(super) struct CsvReader {
     source: ::csv::Reader<Guard>,
     /// Bytes that were read since the last row ended.
     unfinished: Arc<AtomicU64>,
+    lines: Arc<Mutex<Lines>>,
     read: Arc<AtomicU64>,
     schema: SchemaRef,
     columns: Vec<Target>,
@@ -45,7 +46,8 @@ enum Target {
 impl CsvReader {
     pub(super) fn open(source: Text, read: Arc<AtomicU64>, options: &LandOptions) -> Result<Self> {
         let unfinished = Arc::new(AtomicU64::new(0));
-        let guard = Guard { source, unfinished: Arc::clone(&unfinished) };
+        let lines = Arc::new(Mutex::new(Lines::default()));
+        let guard = Guard { source, unfinished: Arc::clone(&unfinished), lines: Arc::clone(&lines) };
         let mut source = ReaderBuilder::new().flexible(true).from_reader(guard);
         let header = source.headers().map_err(|e| exec_datafusion_err!("its header: {e}"))?;
         let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
@@ -76,6 +78,7 @@ impl CsvReader {
         Ok(Self {
             source,
             unfinished,
+            lines,
             read,
             schema: Arc::new(Schema::new(schema)),
             columns,
@@ -149,7 +152,8 @@ impl Reader for CsvReader {
             rows += 1;
             bytes += record.as_slice().len();
             self.numbered += 1;
-            let line = record.position().map_or(0, |position| position.line() as i64);
+            let start = record.position().map_or(0, |position| position.byte());
+            let line = self.lines.lock().unwrap_or_else(PoisonError::into_inner).of_row(start);
             match self.read_row(&record) {
                 Ok(()) => {
                     self.open_quote = None;
@@ -214,15 +218,52 @@ fn check_header(header: &[String], mapping: &Mapping) -> Result<()> {
     Ok(())
 }
 
+/// Where the lines begin that are not blank. The parser's own count knows neither blank lines before a row nor `\r\n`.
+#[derive(Default)]
+struct Lines {
+    /// First byte and number of each.
+    starts: VecDeque<(u64, i64)>,
+    bytes: u64,
+    /// Ends of lines so far.
+    ended: i64,
+    /// Whether something other than an end stands on the line that is being read.
+    begun: bool,
+}
+
+impl Lines {
+    fn advance(&mut self, text: &[u8]) {
+        for (at, byte) in text.iter().enumerate() {
+            if *byte == b'\n' {
+                self.ended += 1;
+                self.begun = false;
+            } else if !self.begun && *byte != b'\r' {
+                self.begun = true;
+                self.starts.push_back((self.bytes + at as u64, self.ended + 1));
+            }
+        }
+        self.bytes += text.len() as u64;
+    }
+
+    /// The line of the row that the parser found at byte `start` or after blank lines there; rows come in order.
+    fn of_row(&mut self, start: u64) -> i64 {
+        while self.starts.front().is_some_and(|(first, _)| *first < start) {
+            self.starts.pop_front();
+        }
+        self.starts.front().map_or(0, |(_, line)| *line)
+    }
+}
+
 /// Stops at a row that does not end, as after a quote that is never closed: it would be gathered in memory.
 struct Guard {
     source: Text,
     unfinished: Arc<AtomicU64>,
+    lines: Arc<Mutex<Lines>>,
 }
 
 impl Read for Guard {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.source.read(buffer)?;
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).advance(&buffer[..read]);
         let unfinished = self.unfinished.fetch_add(read as u64, Ordering::Relaxed) + read as u64;
         if unfinished > MAX_ROW as u64 {
             let reason = format!("a row is longer than {} MiB; is a quote left open?", MAX_ROW >> 20);

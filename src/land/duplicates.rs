@@ -1,4 +1,4 @@
-//! Which events are there already? An `event_id` counts once.
+//! Which events are there already? An `event_id` counts once on a local day.
 //!
 //! A stored event wins over a later landing. Within one landing the row that was received first wins, a row without
 //! `received_at` last, and of equals the first in the input. Only hashes are held, 64 bits an id.
@@ -7,26 +7,37 @@
 //! have been received *before* one that was passed on, the landing is begun again ([`EventIds::overtaken`]), now knowing
 //! of each id which row is to land.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 
 use datafusion::arrow::array::{Array, AsArray, BooleanArray, Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::{Date32Type, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result};
-use xxhash_rust::xxh3::xxh3_64;
+use futures::TryStreamExt;
 
-use crate::store::Store;
+use super::id_set::IdSet;
+use crate::store::{Hashed, Store, event_id_hash};
 
 pub(super) struct EventIds {
-    /// The row of each id that lands: its `received_at`, the largest value if it has none, and its number in the input.
-    winners: HashMap<u64, (i64, i64), BuildHasherDefault<Hashed>>,
-    /// Ids in the store on `days`.
-    stored: HashSet<u64, BuildHasherDefault<Hashed>>,
-    days: BTreeSet<i32>,
+    /// The row of each id that lands.
+    winners: HashMap<u64, Winner, BuildHasherDefault<Hashed>>,
+    /// Ids in the store, of the days that were looked up.
+    stored: BTreeMap<i32, IdSet>,
+    /// Version of the store at the first look-up: what others add later is compared before the commit.
+    version: Option<u64>,
     overtaken: bool,
     /// All winners are known.
     settled: bool,
     limit: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Winner {
+    /// The largest value if the row has none.
+    received: i64,
+    /// Number in the input.
+    number: i64,
+    day: i32,
 }
 
 impl EventIds {
@@ -34,8 +45,8 @@ impl EventIds {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             winners: HashMap::default(),
-            stored: HashSet::default(),
-            days: BTreeSet::new(),
+            stored: BTreeMap::new(),
+            version: None,
             overtaken: false,
             settled: false,
             limit,
@@ -50,6 +61,42 @@ impl EventIds {
     /// From now on rows are judged by the winners of the whole input.
     pub(super) fn settle(&mut self) {
         self.settled = true;
+    }
+
+    /// What lands is compared with what others add after this version; `None` without ids.
+    pub(super) fn added(&self) -> Option<(u64, HashSet<u64, BuildHasherDefault<Hashed>>)> {
+        self.version.map(|version| (version, self.winners.keys().copied().collect()))
+    }
+
+    /// Others have added some of these events: everything is looked up anew.
+    pub(super) fn start_over(&mut self) {
+        *self = Self::new(self.limit);
+    }
+
+    /// What was judged has been committed as `version`: it is stored now, and the next input follows. What others have
+    /// committed in between is looked up with it.
+    pub(super) async fn follow_on(&mut self, store: &Store, version: u64) -> Result<()> {
+        let seen = self.version.replace(version);
+        let own = std::mem::take(&mut self.winners);
+        (self.overtaken, self.settled) = (false, false);
+        for (id, winner) in own {
+            if let Some(day) = self.stored.get_mut(&winner.day) {
+                day.insert(id);
+            }
+        }
+        if let Some(seen) = seen
+            && seen + 1 < version
+        {
+            let mut others = store.added_event_ids(seen).await?;
+            while let Some(ids) = others.try_next().await? {
+                for (day, id) in ids {
+                    if let Some(day) = self.stored.get_mut(&day) {
+                        day.insert(id);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Which rows land; `None` if all do. `numbers` are the rows' numbers in the input.
@@ -71,30 +118,30 @@ impl EventIds {
         let lands: Vec<bool> = (0..ids.len())
             .map(|row| {
                 let received = if received.is_valid(row) { received.value(row) } else { i64::MAX };
+                let winner = Winner { received, number: numbers.value(row), day: days[row] };
                 // An empty id tells nothing apart.
-                ids.is_null(row)
-                    || ids.value(row).is_empty()
-                    || self.lands(xxh3_64(ids.value(row).as_bytes()), received, numbers.value(row))
+                ids.is_null(row) || ids.value(row).is_empty() || self.lands(ids.value(row), winner)
             })
             .collect();
-        self.check_memory()?;
+        self.check_memory(days)?;
         Ok(lands.contains(&false).then(|| BooleanArray::from(lands)))
     }
 
-    fn lands(&mut self, id: u64, received: i64, number: i64) -> bool {
-        if self.stored.contains(&id) {
+    fn lands(&mut self, id: &str, row: Winner) -> bool {
+        let id = event_id_hash(id, row.day);
+        if self.stored.get(&row.day).is_some_and(|stored| stored.contains(id)) {
             return false;
         }
         if self.settled {
-            return self.winners.get(&id).is_some_and(|(_, winner)| *winner == number);
+            return self.winners.get(&id).is_some_and(|winner| winner.number == row.number);
         }
         match self.winners.get_mut(&id) {
             None => {
-                self.winners.insert(id, (received, number));
+                self.winners.insert(id, row);
                 true
             }
-            Some(winner) if received < winner.0 => {
-                *winner = (received, number);
+            Some(winner) if row.received < winner.received => {
+                *winner = row;
                 self.overtaken = true;
                 true
             }
@@ -104,7 +151,7 @@ impl EventIds {
 
     /// Reads the stored ids of days that were not seen before, a run of adjacent days at a time.
     async fn look_up(&mut self, store: &Store, days: &[i32]) -> Result<()> {
-        let new: BTreeSet<i32> = days.iter().copied().filter(|day| !self.days.contains(day)).collect();
+        let new: BTreeSet<i32> = days.iter().copied().filter(|day| !self.stored.contains_key(day)).collect();
         let mut runs: Vec<(i32, i32)> = vec![];
         for day in &new {
             match runs.last_mut() {
@@ -113,41 +160,43 @@ impl EventIds {
             }
         }
         for run in runs {
-            self.stored.extend(store.stored_event_ids(run).await?);
-        }
-        self.days.extend(new);
-        Ok(())
-    }
-
-    fn check_memory(&self) -> Result<()> {
-        let bytes = self.winners.capacity() * size_of::<(u64, (i64, i64))>()
-            + self.stored.capacity() * size_of::<u64>();
-        if bytes > self.limit {
-            return Err(DataFusionError::ResourcesExhausted(format!(
-                "{} event ids to compare take {} MiB, the limit for them is {} MiB; raise the memory limit or split the file",
-                self.winners.len() + self.stored.len(),
-                bytes >> 20,
-                self.limit >> 20
-            )));
+            let (version, mut stored) = store.stored_event_ids(run).await?;
+            self.version.get_or_insert(version);
+            (run.0..=run.1).for_each(|day| {
+                self.stored.entry(day).or_default();
+            });
+            while let Some(ids) = stored.try_next().await? {
+                for (day, id) in ids {
+                    self.stored.entry(day).or_default().insert(id);
+                }
+                self.check_memory(days)?;
+            }
         }
         Ok(())
     }
-}
 
-/// The keys are hashes already.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+    /// Forgets the oldest days that the batch with `days` does not need, before it gives up.
+    fn check_memory(&mut self, days: &[i32]) -> Result<()> {
+        let winners = self.winners.capacity() * (size_of::<(u64, Winner)>() + 1);
+        let bytes =
+            |stored: &BTreeMap<i32, IdSet>| winners + stored.values().map(IdSet::bytes).sum::<usize>();
+        if bytes(&self.stored) <= self.limit {
+            return Ok(());
+        }
+        let needed: BTreeSet<i32> = days.iter().copied().collect();
+        while bytes(&self.stored) > self.limit {
+            // A day that is needed again is looked up again.
+            let Some(day) = self.stored.keys().find(|day| !needed.contains(day)).copied() else {
+                let stored: usize = self.stored.values().map(IdSet::len).sum();
+                return Err(DataFusionError::ResourcesExhausted(format!(
+                    "{} event ids to compare take {} MiB, the limit for them is {} MiB; raise the memory limit or split the file",
+                    self.winners.len() + stored,
+                    bytes(&self.stored) >> 20,
+                    self.limit >> 20
+                )));
+            };
+            self.stored.remove(&day);
+        }
+        Ok(())
     }
 }

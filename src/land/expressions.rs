@@ -7,6 +7,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{DFSchema, DataFusionError, Result, plan_datafusion_err, plan_err};
+use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
@@ -30,10 +31,20 @@ pub(super) struct Expressions {
 impl Expressions {
     pub(super) fn plan(mapping: &Mapping, raw: &SchemaRef) -> Result<Self> {
         let context = SessionContext::new();
-        let schema = DFSchema::try_from(Arc::clone(raw))?;
+        let schema = Arc::new(DFSchema::try_from(Arc::clone(raw))?);
+        // Some functions, such as coalesce, exist only until they are simplified.
+        let simplifier = ExprSimplifier::new(
+            SimplifyContext::builder()
+                .with_schema(Arc::clone(&schema))
+                .with_config_options(Arc::clone(context.state().config_options()))
+                .with_query_execution_start_time(context.state().execution_props().query_execution_start_time)
+                .build(),
+        );
         let plan = |name: &str, sql: &str| -> Result<Expression> {
             let physical = context
                 .parse_sql_expr(sql, &schema)
+                .and_then(|logical| simplifier.coerce(logical, &schema))
+                .and_then(|logical| simplifier.simplify(logical))
                 .and_then(|logical| context.create_physical_expr(logical, &schema))
                 .map_err(|e| misplaced(mapping, name, &e))?;
             let data_type = physical.data_type(raw)?;

@@ -10,14 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{DataFusionError, Result, exec_err, plan_datafusion_err};
+use datafusion::common::{DataFusionError, Result, exec_err, plan_datafusion_err, plan_err};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::mapping::Mapping;
 use super::quarantine::Reject;
-use super::{LandOptions, csv, jsonl, parquet};
-use crate::error::did_you_mean;
+use super::sources::shown;
+use super::{LandOptions, csv, jsonl, lines, parquet};
+use crate::error::{did_you_mean, footfall_internal_err};
 use crate::store::InputId;
 
 /// A text row longer than this is not kept in memory.
@@ -35,6 +36,23 @@ pub enum Format {
     /// Comma-separated values under a header.
     Csv,
     Parquet,
+    /// Lines of text that the mapping has a pattern for.
+    Lines,
+}
+
+impl Format {
+    /// As they are written on the command line.
+    pub const NAMES: [&'static str; 4] = ["jsonl", "csv", "parquet", "lines"];
+
+    /// The one word of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+            Self::Lines => "lines",
+        }
+    }
 }
 
 impl FromStr for Format {
@@ -45,9 +63,11 @@ impl FromStr for Format {
             "jsonl" | "ndjson" | "json" => Ok(Self::Jsonl),
             "csv" => Ok(Self::Csv),
             "parquet" => Ok(Self::Parquet),
+            "lines" => Ok(Self::Lines),
             _ => Err(plan_datafusion_err!(
-                "unknown format '{name}'; accepted are jsonl, csv, parquet{}",
-                did_you_mean(name, &["jsonl", "csv", "parquet"])
+                "unknown format '{name}'; accepted are {}{}",
+                Self::NAMES.join(", "),
+                did_you_mean(name, &Self::NAMES)
             )),
         }
     }
@@ -106,10 +126,7 @@ pub(super) trait Reader {
 /// Opens a source for reading, or refuses it.
 pub(super) fn open(source: &Path, options: &LandOptions) -> Result<Box<dyn Reader>> {
     let mut file = File::open(source)?;
-    let format = match options.format {
-        Some(format) => format,
-        None => format_of(source)?,
-    };
+    let format = format_of(source, options)?;
     let compression = compression_of(&mut file)?;
     if format == Format::Parquet {
         if compression != FileCompressionType::UNCOMPRESSED {
@@ -120,11 +137,26 @@ pub(super) fn open(source: &Path, options: &LandOptions) -> Result<Box<dyn Reade
     let read = Arc::new(AtomicU64::new(0));
     let text = compression.convert_read(Counted { file, read: Arc::clone(&read) })?;
     let mut text = BufReader::with_capacity(BUFFER, text);
-    refuse_foreign(text.fill_buf()?, format)?;
-    match format {
-        Format::Csv => Ok(Box::new(csv::CsvReader::open(text, read, options)?)),
-        _ => Ok(Box::new(jsonl::JsonlReader::open(text, read, options))),
-    }
+    refuse_foreign(text.fill_buf()?, format, &options.map)?;
+    open_text(text, read, format, options)
+}
+
+/// Opens text, whatever stands in it; `read` counts what was read of its source.
+pub(super) fn open_text(
+    text: Text,
+    read: Arc<AtomicU64>,
+    format: Format,
+    options: &LandOptions,
+) -> Result<Box<dyn Reader>> {
+    let reader: Box<dyn Reader> = match (format, &options.map.lines) {
+        (Format::Lines, Some(pattern)) => Box::new(lines::open(text, read, pattern, options)?),
+        (Format::Csv, _) => Box::new(csv::CsvReader::open(text, read, options)?),
+        (Format::Jsonl, _) => Box::new(jsonl::open(text, read, options)),
+        (Format::Parquet | Format::Lines, _) => {
+            return footfall_internal_err!("{} is no text", format.name());
+        }
+    };
+    Ok(reader)
 }
 
 /// The plain, non-empty file that `source` names.
@@ -157,10 +189,26 @@ pub(super) fn identity(source: &Path, mapping: &Mapping) -> Result<InputId> {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    Ok(InputId { hash: hash.digest128(), name: source.display().to_string() })
+    Ok(InputId::whole(hash.digest128(), shown(source)))
 }
 
-fn format_of(source: &Path) -> Result<Format> {
+/// The format that was given, that of the mapping, or what the name of `source` says.
+pub(super) fn format_of(source: &Path, options: &LandOptions) -> Result<Format> {
+    let mapping = &options.map;
+    match (options.format, mapping.format()) {
+        (Some(Format::Lines), None) => plan_err!(
+            "format lines needs a mapping with a pattern for them (lines = \"…\"), mapping '{}' has none",
+            mapping.name
+        ),
+        (Some(given), Some(only)) if given != only => {
+            plan_err!("mapping '{}' is for {}, not for {}", mapping.name, only.name(), given.name())
+        }
+        (Some(format), _) | (None, Some(format)) => Ok(format),
+        (None, None) => format_of_name(source),
+    }
+}
+
+fn format_of_name(source: &Path) -> Result<Format> {
     let name = source.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
     match name.rsplit_once('.').map(|(_, extension)| extension) {
@@ -187,7 +235,7 @@ fn compression_of(file: &mut File) -> Result<FileCompressionType> {
 }
 
 /// Refuses what is no text of the format at all. A single bad row, though the first, is left to the quarantine.
-fn refuse_foreign(start: &[u8], format: Format) -> Result<()> {
+pub(super) fn refuse_foreign(start: &[u8], format: Format, mapping: &Mapping) -> Result<()> {
     if start.is_empty() {
         return exec_err!("the file is empty");
     }
@@ -204,6 +252,12 @@ fn refuse_foreign(start: &[u8], format: Format) -> Result<()> {
         }
         if !text.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_start().starts_with(b"{")) {
             return exec_err!("it is not JSON lines: no line starts with '{{'");
+        }
+    }
+    if let (Format::Lines, Some(pattern)) = (format, &mapping.lines) {
+        let mut lines = start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+        if !lines.any(|line| std::str::from_utf8(line).is_ok_and(|line| pattern.is_match(line))) {
+            return exec_err!("no line of its beginning matches lines of mapping '{}'", mapping.name);
         }
     }
     Ok(())

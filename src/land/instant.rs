@@ -1,59 +1,33 @@
 //! When was it? Every form a log has for a time becomes microseconds since the epoch, in UTC.
 //!
-//! Text is RFC 3339 or one of its relatives (a space for the T, no zone, a date alone), or a number. A number counts the
-//! field's unit since the epoch. A time without a zone is read in the mapping's zone: of an hour that occurs twice the
-//! first, and in an hour that is skipped by the offset before the change.
+//! What a text says, and what a time without a zone means, is said in `store::values`.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, MappedLocalTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::DateTime;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_err};
-use serde::Deserialize;
 
 use crate::store::schema::timestamp;
+pub(super) use crate::store::values::{Reading, Unit};
+use crate::store::values::{instant, local_to_utc};
 
-/// What a number counts.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Unit {
-    S,
-    Ms,
-    Us,
-    Ns,
-}
-
-impl Unit {
-    fn micros(self, number: i64) -> Option<i64> {
-        match self {
-            Self::S => number.checked_mul(1_000_000),
-            Self::Ms => number.checked_mul(1_000),
-            Self::Us => Some(number),
-            Self::Ns => Some(number.div_euclid(1_000)),
+/// The words that follow the reason why a time before `first` or after `last` is not possible, where another unit makes it
+/// possible: seconds read as milliseconds are of January 1970.
+pub(super) fn other_unit(micros: i64, first: i64, last: i64) -> String {
+    let (other, units) = match micros < first {
+        true => (micros.saturating_mul(1_000), "is its unit s instead of ms?"),
+        false => (micros / 1_000, "is its unit ms instead of s?"),
+    };
+    match DateTime::from_timestamp_micros(other).filter(|_| (first..=last).contains(&other)) {
+        Some(time) => {
+            format!(", but would be {} in another unit; {units}", time.format("%Y-%m-%dT%H:%M:%SZ"))
         }
+        None => String::new(),
     }
-
-    fn micros_of_fraction(self, number: f64) -> Option<i64> {
-        let micros = match self {
-            Self::S => number * 1e6,
-            Self::Ms => number * 1e3,
-            Self::Us => number,
-            Self::Ns => number / 1e3,
-        };
-        // Beyond this no date of the calendar is meant, and the cast stays exact.
-        (micros.abs() < 9e18).then(|| micros.round() as i64)
-    }
-}
-
-/// How times without a unit or a zone are read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
-    pub(super) unit: Option<Unit>,
-    pub(super) zone: Tz,
 }
 
 /// Times as `Timestamp(µs, "UTC")`; what is not a time becomes NULL.
@@ -86,7 +60,7 @@ pub(super) fn to_instants(array: &ArrayRef, reading: Reading) -> Result<ArrayRef
         _ => {
             let text = cast(array, &DataType::Utf8View)?;
             TimestampMicrosecondArray::from_iter(
-                text.as_string_view().iter().map(|text| text.and_then(|text| parse(text, reading))),
+                text.as_string_view().iter().map(|text| text.and_then(|text| instant(text, reading))),
             )
         }
     };
@@ -97,43 +71,5 @@ fn unit_of(reading: Reading, found: &DataType) -> Result<Unit> {
     match reading.unit {
         Some(unit) => Ok(unit),
         None => exec_err!("a time of type {found} has no unit"),
-    }
-}
-
-fn parse(text: &str, reading: Reading) -> Option<i64> {
-    let text = text.trim();
-    if !text.is_ascii() {
-        return None;
-    }
-    if let Some(unit) = reading.unit
-        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-    {
-        if let Ok(number) = text.parse::<i64>() {
-            return unit.micros(number);
-        }
-        if let Ok(number) = text.parse::<f64>() {
-            return unit.micros_of_fraction(number);
-        }
-    }
-    if let Ok(instant) = string_to_datetime(&reading.zone, text) {
-        return Some(instant.timestamp_micros());
-    }
-    // A time that names its zone fails again here; what passes is local, and twice or never on the clock.
-    let local = string_to_datetime(&Utc, text).ok()?;
-    local_to_utc(local.timestamp_micros(), reading.zone)
-}
-
-/// `micros` since the epoch on the wall clock of `zone`.
-fn local_to_utc(micros: i64, zone: Tz) -> Option<i64> {
-    let local: NaiveDateTime = DateTime::from_timestamp_micros(micros)?.naive_utc();
-    match zone.from_local_datetime(&local) {
-        MappedLocalTime::Single(instant) | MappedLocalTime::Ambiguous(instant, _) => {
-            Some(instant.timestamp_micros())
-        }
-        MappedLocalTime::None => {
-            let day_before = local.checked_sub_days(Days::new(1))?;
-            let offset = zone.offset_from_utc_datetime(&day_before).fix().local_minus_utc();
-            micros.checked_sub(i64::from(offset) * 1_000_000)
-        }
     }
 }

@@ -14,17 +14,23 @@ mod convert;
 mod csv;
 mod duplicates;
 mod expressions;
+mod follow;
+mod id_set;
 mod input;
 mod instant;
 mod json_row;
 mod jsonl;
+mod lines;
 mod mapping;
 mod parquet;
 mod pass;
+mod preview;
 mod props;
 mod quarantine;
 mod rows;
 mod shape;
+mod sources;
+mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,11 +41,15 @@ use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::oneshot;
 
+pub use follow::{FollowListener, FollowOptions, FollowState, Followed, follow};
 pub use input::Format;
 pub use mapping::Mapping;
+pub use preview::{Preview, Rejected, preview};
+pub use sources::{Sources, shown, sources};
+pub use users::{LandedUsers, UserMapping, UserOptions, inspect_users, land_users};
 
 use crate::error::footfall_internal_err;
-use crate::store::{Committed, Landing, Store};
+use crate::store::{Catalogue, Committed, InputId, Landing, Store, Written};
 use duplicates::EventIds;
 use pass::{Counts, naming, pass};
 
@@ -120,7 +130,8 @@ pub async fn inspect(sources: &[PathBuf], options: &LandOptions) -> Result<()> {
             let head = || -> Result<()> {
                 input::file_at(&source)?;
                 let reader = input::open(&source, &options)?;
-                shape::Shaper::plan(&reader.schema(), &options, chrono_tz::Tz::UTC).map(drop)
+                let catalogue = Arc::new(Catalogue::default());
+                shape::Shaper::plan(&reader.schema(), &options, chrono_tz::Tz::UTC, &catalogue).map(drop)
             };
             head().map_err(|e| naming(&source, e))
         });
@@ -156,8 +167,12 @@ pub async fn land(
             Turn { before: before.replace(next), done: Some(done) }
         })
         .collect();
-    let landed = futures::stream::iter(sources.iter().zip(turns))
+    let jobs: Vec<_> = sources
+        .iter()
+        .zip(turns)
         .map(|(source, turn)| land_file(store, source, &options, turn, progress))
+        .collect();
+    let landed = futures::stream::iter(jobs)
         .buffered(FILES_AT_ONCE)
         .inspect_ok(|landed| progress.landed(landed))
         .try_collect()
@@ -195,7 +210,7 @@ async fn land_file(
     store: &Store,
     source: &Path,
     options: &Arc<LandOptions>,
-    mut turn: Turn,
+    turn: Turn,
     progress: &dyn Progress,
 ) -> Result<Landed> {
     let started = Instant::now();
@@ -208,37 +223,72 @@ async fn land_file(
         .await
         .map_err(|e| exec_datafusion_err!("{e}"))??
     };
-    // The rest is for the batches on their way and the ids of events.
-    let ids_limit = options.memory_limit / 4;
-    let memory = options.memory_limit - ids_limit;
-    let mut done = Landed {
-        source: source.to_owned(),
-        rows: 0,
-        left_out: 0,
-        landed: 0,
-        duplicates: 0,
-        quarantined: 0,
-        seconds: 0.0,
-        already: true,
-        files: 0,
-        bytes: 0,
-        version: None,
-    };
-    let mut ids = EventIds::new(ids_limit);
-    if let Some(mut landing) = store.landing(input.clone(), memory).await? {
-        let mut read = pass(store, source, options, &mut landing, &mut ids, &mut turn, progress).await;
-        if read.is_ok() && ids.overtaken() {
-            landing.abandon().await;
-            ids.settle();
-            if let Some(again) = store.landing(input, memory).await? {
-                landing = again;
-                read = pass(store, source, options, &mut landing, &mut ids, &mut turn, &NoProgress).await;
-            } else {
-                return finished(done, started, &mut turn);
-            }
+    let mut done = Landed::nothing(source);
+    let mut job = Job { store, source, options, before, ids: EventIds::new(options.memory_limit / 4), turn };
+    let mut landed = Attempt::Overtaken;
+    for attempt in 0..ATTEMPTS {
+        let progress = if attempt == 0 { progress } else { &NoProgress };
+        landed = job.attempt(input.clone(), progress).await.map_err(|e| naming(source, e))?;
+        if !matches!(landed, Attempt::Overtaken) {
+            break;
         }
-        let read = read.and_then(|counts| check_counts(source, &before, counts));
-        let counts = match read {
+        job.ids.start_over();
+    }
+    match landed {
+        Attempt::Landed(counts, written) => done.set(counts, &written),
+        Attempt::AlreadyThere => {}
+        Attempt::Overtaken => {
+            return exec_err!(
+                "{}: others land the same events all the time; nothing of it has landed after {ATTEMPTS} attempts",
+                shown(source)
+            );
+        }
+    }
+    job.turn.come().await?;
+    job.turn.finish();
+    done.seconds = started.elapsed().as_secs_f64();
+    Ok(done)
+}
+
+/// How often a file is read again because others have landed some of its events while it was read.
+const ATTEMPTS: usize = 20;
+
+/// One file being landed.
+struct Job<'a> {
+    store: &'a Store,
+    source: &'a Path,
+    options: &'a Arc<LandOptions>,
+    /// The file as it was when it was hashed.
+    before: std::fs::Metadata,
+    ids: EventIds,
+    turn: Turn,
+}
+
+enum Attempt {
+    Landed(Counts, Written),
+    AlreadyThere,
+    /// Others have landed some of its events meanwhile.
+    Overtaken,
+}
+
+impl Job<'_> {
+    async fn attempt(&mut self, input: InputId, progress: &dyn Progress) -> Result<Attempt> {
+        // The rest is for the batches on their way and the ids of events.
+        let memory = self.options.memory_limit - self.options.memory_limit / 4;
+        let Some(mut landing) = self.store.landing(input.clone(), memory).await? else {
+            return Ok(Attempt::AlreadyThere);
+        };
+        let mut read = self.read(&mut landing, progress).await;
+        if read.is_ok() && self.ids.overtaken() {
+            landing.abandon().await;
+            self.ids.settle();
+            let Some(again) = self.store.landing(input, memory).await? else {
+                return Ok(Attempt::AlreadyThere);
+            };
+            landing = again;
+            read = self.read(&mut landing, &NoProgress).await;
+        }
+        let counts = match read.and_then(|counts| check_counts(self.source, &self.before, counts)) {
             Ok(counts) => counts,
             Err(error) => {
                 landing.abandon().await;
@@ -246,47 +296,66 @@ async fn land_file(
             }
         };
         landing.settle().await?;
-        turn.come().await?;
-        commit(&mut done, landing, counts).await?;
+        self.turn.come().await?;
+        if let Some((version, ids)) = self.ids.added() {
+            landing.compare_ids(version, ids);
+        }
+        let written = landing.commit().await?;
+        Ok(match written.committed {
+            Committed::At(_) => Attempt::Landed(counts, written),
+            Committed::AlreadyThere => Attempt::AlreadyThere,
+            Committed::Overtaken => Attempt::Overtaken,
+        })
     }
-    turn.come().await?;
-    finished(done, started, &mut turn)
+
+    async fn read(&mut self, landing: &mut Landing, progress: &dyn Progress) -> Result<Counts> {
+        pass(self.store, self.source, self.options, landing, &mut self.ids, &mut self.turn, progress).await
+    }
 }
 
-fn finished(mut done: Landed, started: Instant, turn: &mut Turn) -> Result<Landed> {
-    turn.finish();
-    done.seconds = started.elapsed().as_secs_f64();
-    Ok(done)
-}
-
-async fn commit(done: &mut Landed, landing: Landing, counts: Counts) -> Result<()> {
-    let written = landing.commit().await?;
-    // Otherwise another process has landed the same file meanwhile.
-    if let Committed::At(version) = written.committed {
-        done.already = false;
-        done.version = Some(version);
-        done.files = written.files;
-        done.bytes = written.bytes;
-        done.rows = counts.rows;
-        done.left_out = counts.left_out;
-        done.landed = counts.landed;
-        done.duplicates = counts.duplicates;
-        done.quarantined = counts.quarantined;
+impl Landed {
+    fn nothing(source: &Path) -> Self {
+        Self {
+            source: source.to_owned(),
+            rows: 0,
+            left_out: 0,
+            landed: 0,
+            duplicates: 0,
+            quarantined: 0,
+            seconds: 0.0,
+            already: true,
+            files: 0,
+            bytes: 0,
+            version: None,
+        }
     }
-    Ok(())
+
+    fn set(&mut self, counts: Counts, written: &Written) {
+        if let Committed::At(version) = written.committed {
+            self.version = Some(version);
+        }
+        self.already = false;
+        self.files = written.files;
+        self.bytes = written.bytes;
+        self.rows = counts.rows;
+        self.left_out = counts.left_out;
+        self.landed = counts.landed;
+        self.duplicates = counts.duplicates;
+        self.quarantined = counts.quarantined;
+    }
 }
 
 /// Before anything becomes visible: every row is accounted for, and the file is still the one that was hashed.
 fn check_counts(source: &Path, before: &std::fs::Metadata, counts: Counts) -> Result<Counts> {
     let after = input::file_at(source).map_err(|e| naming(source, e))?;
     if after.len() != before.len() || after.modified().ok() != before.modified().ok() {
-        return exec_err!("{}: the file was changed while it was read; nothing has landed", source.display());
+        return exec_err!("{}: the file was changed while it was read; nothing has landed", shown(source));
     }
     let Counts { rows, left_out, landed, duplicates, quarantined } = counts;
     if rows - left_out != landed + duplicates + quarantined {
         return footfall_internal_err!(
             "{}: {rows} rows, {left_out} left out, but {landed} landed, {duplicates} duplicates, {quarantined} quarantined",
-            source.display()
+            shown(source)
         );
     }
     Ok(counts)

@@ -1,5 +1,7 @@
 //! Parquet: its columns as raw rows.
 //!
+//! Lists and structs that no field reads are properties, as JSON text.
+//!
 //! Text arrives as views into the pages that were read, and only the columns that the mapping reads are decoded: this is
 //! the path on which a million rows a second land, so nothing here is done row by row.
 
@@ -20,7 +22,7 @@ use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 
 use super::LandOptions;
-use super::convert::{Kind, convert};
+use super::convert::{Kind, convert, to_json};
 use super::expressions::columns_read;
 use super::input::{Raw, Reader, Texts};
 use super::instant::Reading;
@@ -249,9 +251,12 @@ fn rest(
     let known = known.as_ref().and_then(|known| known.as_map_opt());
     let mut columns = Vec::with_capacity(others.len());
     for (index, name) in others {
-        let column = cast(batch.column(*index), &DataType::Utf8)
-            .map_err(|e| exec_datafusion_err!("column '{name}' as a property: {e}"))?;
-        columns.push((name, column));
+        let column = batch.column(*index);
+        let column = match column.data_type().is_nested() {
+            true => to_json(column),
+            false => cast(column, &DataType::Utf8View).map_err(Into::into),
+        };
+        columns.push((name, column.map_err(|e| exec_datafusion_err!("column '{name}' as a property: {e}"))?));
     }
     let mut builder = PropsBuilder::new();
     let mut row_props = Props::default();
@@ -267,7 +272,7 @@ fn rest(
             }
         }
         for (name, column) in &columns {
-            let column = column.as_string::<i32>();
+            let column = column.as_string_view();
             if column.is_valid(row) {
                 row_props.set((*name).clone(), column.value(row).to_owned());
             }

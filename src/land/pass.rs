@@ -2,17 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use tokio::sync::mpsc;
 
 use super::duplicates::EventIds;
-use super::input;
+use super::input::{self, Raw};
 use super::quarantine::Quarantine;
 use super::shape::{Shaped, Shaper};
+use super::sources::shown;
 use super::{LandOptions, Progress, Turn};
-use crate::store::{Landing, Store};
+use crate::store::{Catalogue, Landing, Store};
 
 /// Batches that wait for the store; more would only take memory.
 const WAITING: usize = 2;
@@ -47,7 +49,8 @@ pub(super) async fn pass(
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let thread = {
         let (source, options, zone) = (source.to_owned(), Arc::clone(options), store.time_zone());
-        tokio::task::spawn_blocking(move || read(&source, &options, zone, &sender))
+        let catalogue = Arc::clone(landing.catalogue());
+        tokio::task::spawn_blocking(move || read(&source, &options, zone, &catalogue, &sender))
     };
     let mut quarantine = Quarantine::new(source, options.now);
     let mut counts = Counts::default();
@@ -66,9 +69,9 @@ pub(super) async fn pass(
     drop(receiver);
     let read = thread.await.map_err(|error| match error.is_panic() {
         true => {
-            exec_datafusion_err!("{}: the file is broken in a way that its reader fails on", source.display())
+            exec_datafusion_err!("{}: the file is broken in a way that its reader fails on", shown(source))
         }
-        false => exec_datafusion_err!("{}: the reader was stopped", source.display()),
+        false => exec_datafusion_err!("{}: the reader was stopped", shown(source)),
     })?;
     stored?;
     read?;
@@ -76,40 +79,63 @@ pub(super) async fn pass(
     Ok(counts)
 }
 
-/// Runs on a thread of its own: what is broken in a file is then an error here, were it a panic.
+/// Runs on a thread of its own: what is broken in a file is then an error here, were it a panic. A second thread shapes
+/// what was read while the next rows are read.
 fn read(
     source: &Path,
     options: &LandOptions,
     zone: chrono_tz::Tz,
+    catalogue: &Arc<Catalogue>,
     sender: &mpsc::Sender<Chunk>,
 ) -> Result<()> {
     let read = || -> Result<()> {
         let mut reader = input::open(source, options)?;
-        let mut shaper = Shaper::plan(&reader.schema(), options, zone)?;
-        let mut read = 0;
-        while let Some(raw) = reader.next()? {
-            let shaped = shaper.shape(raw)?;
-            let bytes = reader.bytes() - read;
-            read += bytes;
-            let chunk = Chunk { shaped, has_event_ids: shaper.has_event_ids(), bytes };
-            if sender.blocking_send(chunk).is_err() {
-                break;
+        let mut shaper = Shaper::plan(&reader.schema(), options, zone, catalogue)?;
+        let (raw_sender, raw_receiver) = sync_channel::<(Raw, u64)>(1);
+        std::thread::scope(|scope| {
+            let shaping = scope.spawn(move || -> Result<()> {
+                for (raw, bytes) in raw_receiver {
+                    let shaped = shaper.shape(raw)?;
+                    let chunk = Chunk { shaped, has_event_ids: shaper.has_event_ids(), bytes };
+                    if sender.blocking_send(chunk).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            let mut read = 0;
+            while let Some(raw) = reader.next()? {
+                let bytes = reader.bytes() - read;
+                read += bytes;
+                // Whoever shapes ends early only after an error of its own, or where nobody wants more.
+                if raw_sender.send((raw, bytes)).is_err() {
+                    break;
+                }
             }
-        }
-        Ok(())
+            drop(raw_sender);
+            match shaping.join() {
+                Ok(shaped) => shaped,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
     };
     read().map_err(|error| naming(source, error))
 }
 
-/// An error with the file that it is about.
+/// An error with the file that it is about, unless it names it already.
 pub(super) fn naming(source: &Path, error: DataFusionError) -> DataFusionError {
-    let name = source.display();
+    let name = shown(source);
     match error {
-        DataFusionError::Plan(message) => DataFusionError::Plan(format!("{name}: {message}")),
-        DataFusionError::Execution(message) => DataFusionError::Execution(format!("{name}: {message}")),
+        DataFusionError::Plan(message) => DataFusionError::Plan(prefixed(&name, message)),
+        DataFusionError::Execution(message) => DataFusionError::Execution(prefixed(&name, message)),
         DataFusionError::External(bug) => DataFusionError::External(bug),
-        other => exec_datafusion_err!("{name}: {}", other.strip_backtrace()),
+        DataFusionError::Context(context, inner) if context == name => naming(source, *inner),
+        other => DataFusionError::Execution(prefixed(&name, other.strip_backtrace())),
     }
+}
+
+fn prefixed(name: &str, message: String) -> String {
+    if message.starts_with(name) { message } else { format!("{name}: {message}") }
 }
 
 async fn store_chunk(

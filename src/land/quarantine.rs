@@ -11,6 +11,7 @@ use datafusion::arrow::array::{
 use datafusion::common::Result;
 
 use super::check::MAX_TEXT;
+use super::sources::shown;
 use crate::store::schema::quarantine_schema;
 
 /// What is wrong with a row.
@@ -83,12 +84,7 @@ const BATCH_BYTES: usize = 4 << 20;
 
 impl Quarantine {
     pub(super) fn new(source: &Path, landed_at: DateTime<Utc>) -> Self {
-        Self {
-            file: source.display().to_string(),
-            landed_at: landed_at.timestamp_micros(),
-            rejects: vec![],
-            bytes: 0,
-        }
+        Self { file: shown(source), landed_at: landed_at.timestamp_micros(), rejects: vec![], bytes: 0 }
     }
 
     pub(super) fn push(&mut self, reject: Reject) {

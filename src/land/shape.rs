@@ -1,7 +1,7 @@
-//! Raw rows become events, in five steps that each may reject or leave out rows:
+//! Raw rows become events, in six steps that each may reject or leave out rows:
 //!
 //! ```text
-//! raw row ─▶ declared types ─▶ where ─▶ expressions ─▶ event types ─▶ checks ─▶ event
+//! raw row ─▶ declared types ─▶ where ─▶ expressions ─▶ event types ─▶ declared properties ─▶ checks ─▶ event
 //! ```
 
 use std::sync::Arc;
@@ -13,8 +13,9 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::{cast, filter, filter_record_batch, prep_null_mask_filter, take};
 use datafusion::arrow::datatypes::{
-    DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType, UInt32Type,
+    DataType, Field, FieldRef, Int64Type, Schema, SchemaRef, TimestampMicrosecondType, UInt32Type,
 };
+use datafusion::common::cast::{as_map_array, as_string_view_array};
 use datafusion::common::{DataFusionError, Result, plan_datafusion_err};
 
 use super::LandOptions;
@@ -26,7 +27,8 @@ use super::instant::Reading;
 use super::mapping::Mapping;
 use super::quarantine::{Fault, Faults, Reject, shortened};
 use crate::calendar::LocalDays;
-use crate::store::schema::event_schema;
+use crate::store::Catalogue;
+use crate::store::declared::{self, take_declared};
 
 /// A batch of the source after all steps.
 pub(super) struct Shaped {
@@ -51,6 +53,9 @@ pub(super) struct Shaper {
     /// What each event column is made of.
     columns: Vec<Made>,
     events: SchemaRef,
+    catalogue: Arc<Catalogue>,
+    /// Columns of declared properties, which are taken out of `props`.
+    declared: Vec<FieldRef>,
     reading: Reading,
     limits: Limits,
     days: LocalDays,
@@ -69,12 +74,18 @@ enum Made {
 }
 
 impl Shaper {
-    pub(super) fn plan(raw: &SchemaRef, options: &LandOptions, zone: Tz) -> Result<Self> {
+    /// Events get the columns of the catalogue's schema, with days of `zone`.
+    pub(super) fn plan(
+        raw: &SchemaRef,
+        options: &LandOptions,
+        zone: Tz,
+        catalogue: &Arc<Catalogue>,
+    ) -> Result<Self> {
         let mapping = &options.map;
         let reading = Reading { unit: None, zone: mapping.time_zone };
         let (types, typed) = declared(raw, mapping, reading)?;
         let planned = Expressions::plan(mapping, &typed)?;
-        let events = event_schema();
+        let events = catalogue.schema();
         let columns = events.fields().iter().map(|field| made(field, &planned.columns, reading, mapping));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let limits = Limits { earliest: options.earliest, future: options.future, now: options.now };
@@ -85,6 +96,8 @@ impl Shaper {
             expressions: planned.columns,
             columns,
             events,
+            declared: catalogue.fields(),
+            catalogue: Arc::clone(catalogue),
             reading,
             limits,
             days: LocalDays::new(zone),
@@ -121,6 +134,7 @@ impl Shaper {
         let mut faults = Faults::default();
         let numbers = rows.pick(&raw.numbers)?;
         let mut events = self.event_columns(&values, &numbers, rows.batch.num_rows(), &mut faults)?;
+        self.set_declared(&mut events, &mut faults)?;
         check(&self.events, &events, &self.limits, &mut faults);
         let sound = (!faults.is_empty()).then(|| faults.sound(rows.batch.num_rows()));
         if let Some(sound) = &sound {
@@ -189,6 +203,24 @@ impl Shaper {
             });
         }
         Ok(events)
+    }
+
+    /// Moves declared properties from `props` to their columns.
+    fn set_declared(&self, events: &mut [ArrayRef], faults: &mut Faults) -> Result<()> {
+        let props = self.events.index_of("props")?;
+        if self.declared.is_empty() || matches!(self.columns[props], Made::Nothing) {
+            return Ok(());
+        }
+        let taken = take_declared(as_map_array(&events[props])?, &self.declared)?;
+        let event = as_string_view_array(&events[self.events.index_of("event")?])?;
+        for (row, column, reason) in declared::faults(&self.catalogue, event, &self.declared, &taken.unfit) {
+            faults.add(row, Fault::of_column(column, reason));
+        }
+        for (field, column) in self.declared.iter().zip(taken.columns) {
+            events[self.events.index_of(field.name())?] = column;
+        }
+        events[props] = Arc::new(taken.rest);
+        Ok(())
     }
 
     fn set_days(&mut self, events: &mut [ArrayRef]) -> Result<()> {

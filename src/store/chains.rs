@@ -26,7 +26,7 @@ pub(crate) fn chains<'a, F: Ranged>(files: &'a [F], users: &UserRange) -> Vec<Ve
         .filter_map(|file| file.range().map(|range| (range, file)))
         .filter(|(range, _)| users.overlaps(&range.users.0, &range.users.1))
         .collect();
-    // By lowest user, then time: chains then keep to one period, and equal rows of several files have a fixed order.
+    // By lowest user, then time: chains then keep to one period.
     inside.sort_by(|(a, f), (b, g)| (&a.users.0, a.ts, f.path()).cmp(&(&b.users.0, b.ts, g.path())));
     let mut chains: Vec<(&str, Vec<&F>)> = Vec::new();
     for (range, file) in inside {

@@ -25,8 +25,9 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::catalogue::{Catalogue, PREFIX};
 use super::chains::chains;
-use super::data_file::{DataFile, FileRange};
+use super::data_file::{DataFile, FileRange, Rank};
 use super::encode::EventWriter;
 use super::landing::{blocking, fresh_name, put};
 use super::log::{Change, Committed};
@@ -37,7 +38,10 @@ use super::splits::{Splits, shards_for};
 use super::{Snapshot, Store};
 
 /// The application transaction of every compaction: two of them can never both win.
-const TRANSACTION: &str = "footfall.compact";
+pub(super) const TRANSACTION: &str = "footfall.compact";
+
+/// How often a compaction begins again because another one has replaced its files.
+const ATTEMPTS: usize = 5;
 
 /// How to compact.
 #[derive(Debug, Clone)]
@@ -80,6 +84,24 @@ impl Store {
     /// Compacts the events table while others land and read.
     pub async fn compact(&self, options: &CompactOptions) -> Result<Compacted> {
         let start = Instant::now();
+        for attempt in 0..ATTEMPTS {
+            // The day that is being landed on changes under a follower's hands: it stays out once it was in the way.
+            if let Some(compacted) = self.try_compact(options, start, attempt > 0).await? {
+                return Ok(compacted);
+            }
+        }
+        exec_err!(
+            "compaction: others compact the same files all the time; nothing was changed after {ATTEMPTS} attempts"
+        )
+    }
+
+    /// `None` if another compaction has replaced some of the files meanwhile.
+    async fn try_compact(
+        &self,
+        options: &CompactOptions,
+        start: Instant,
+        finished_days: bool,
+    ) -> Result<Option<Compacted>> {
         let snapshot = self.snapshot().await?;
         let before = snapshot.files.len();
         let splits = match &options.split_points {
@@ -88,19 +110,21 @@ impl Store {
         };
         let resplit = splits.version != snapshot.splits.version;
         let periods = Periods::new(&snapshot, options);
-        let old = if resplit { snapshot.files.clone() } else { unsettled(&snapshot, &splits, &periods) };
-        let unchanged = Compacted {
-            files_before: before,
-            files_after: before,
-            rows: 0,
-            bytes: 0,
-            seconds: start.elapsed().as_secs_f64(),
-            version: snapshot.version,
-        };
-        if old.is_empty() {
-            return Ok(unchanged);
+        let mut old = if resplit { snapshot.files.clone() } else { unsettled(&snapshot, &splits, &periods) };
+        if finished_days {
+            old.retain(|file| file.range.as_ref().is_none_or(|range| range.dt.1 < periods.newest));
         }
-        let new = self.rewrite(&old, &splits, &periods, options.threads).await?;
+        if old.is_empty() {
+            return Ok(Some(Compacted {
+                files_before: before,
+                files_after: before,
+                rows: 0,
+                bytes: 0,
+                seconds: start.elapsed().as_secs_f64(),
+                version: snapshot.version,
+            }));
+        }
+        let new = self.rewrite(&old, &splits, &periods, &snapshot.catalogue, options.threads).await?;
         let (rows_old, rows_new): (u64, u64) =
             (old.iter().map(|file| file.rows).sum(), new.iter().map(|file| file.rows).sum());
         if rows_old != rows_new {
@@ -114,7 +138,6 @@ impl Store {
                 TRANSACTION,
                 |known| Some(known.unwrap_or(0) + 1),
                 |state| {
-                    // Another compaction may have replaced some of our inputs: then ours is void.
                     let present: HashSet<&str> = state.files.iter().map(|file| file.path.as_str()).collect();
                     if !old.iter().all(|file| present.contains(file.path.as_str())) {
                         return Ok(None);
@@ -123,22 +146,26 @@ impl Store {
                         add: new.clone(),
                         remove: old.clone(),
                         configure: if resplit { vec![splits.to_configuration()] } else { Vec::new() },
-                        data_change: false,
+                        ..Change::default()
                     }))
                 },
             )
             .await?;
-        Ok(match committed {
-            Committed::At(version) => Compacted {
-                files_before: before,
-                files_after: before - old.len() + new.len(),
-                rows: rows_new,
-                bytes: new.iter().map(|file| file.size).sum(),
-                seconds: start.elapsed().as_secs_f64(),
-                version,
-            },
-            Committed::AlreadyThere => unchanged,
-        })
+        let Committed::At(version) = committed else {
+            // No commit names what was written in vain, and none will.
+            for file in &new {
+                self.objects().delete(&self.location("events", &file.path)?).await?;
+            }
+            return Ok(None);
+        };
+        Ok(Some(Compacted {
+            files_before: before,
+            files_after: before - old.len() + new.len(),
+            rows: rows_new,
+            bytes: new.iter().map(|file| file.size).sum(),
+            seconds: start.elapsed().as_secs_f64(),
+            version,
+        }))
     }
 
     /// The present split points, or new ones where the largest shard passes four times the median, or where the table
@@ -186,6 +213,7 @@ impl Store {
         old: &[Arc<DataFile>],
         splits: &Splits,
         periods: &Periods,
+        catalogue: &Catalogue,
         threads: usize,
     ) -> Result<Vec<DataFile>> {
         let mut present: HashSet<String> = HashSet::new();
@@ -195,9 +223,14 @@ impl Store {
             present
                 .extend(columns_of(self.objects(), &self.location("events", &file.path)?, file.size).await?);
         }
-        let all = event_schema();
+        let all = catalogue.schema();
+        // What was declared after a file was written is still in its properties.
+        let is_present =
+            |name: &str| present.contains(name) || (name.starts_with(PREFIX) && present.contains("props"));
         let columns: Vec<usize> =
-            (0..all.fields().len()).filter(|&column| present.contains(all.field(column).name())).collect();
+            (0..all.fields().len()).filter(|&column| is_present(all.field(column).name())).collect();
+        let lowest = old.iter().map(|file| file.rank).min().unwrap_or_default();
+        let goal = Goal { splits: splits.version, rank: lowest, periods: periods.clone() };
         let schema: SchemaRef = Arc::new(all.project(&columns)?);
         let shards = (0..splits.shards()).map(|shard| UserRange {
             from: shard.checked_sub(1).map(|before| splits.points[before].clone()),
@@ -206,13 +239,11 @@ impl Store {
         let written: Vec<Vec<DataFile>> = futures::stream::iter(shards)
             .map(|users| {
                 let (store, old, schema) = (self.clone(), old.to_vec(), Arc::clone(&schema));
-                let (version, periods) = (splits.version, periods.clone());
+                let goal = goal.clone();
                 async move {
-                    tokio::spawn(
-                        async move { store.rewrite_shard(&old, schema, users, version, &periods).await },
-                    )
-                    .await
-                    .map_err(|e| DataFusionError::External(Box::new(e)))?
+                    tokio::spawn(async move { store.rewrite_shard(&old, schema, users, &goal).await })
+                        .await
+                        .map_err(|e| DataFusionError::External(Box::new(e)))?
                 }
             })
             .buffered(threads.max(1))
@@ -222,7 +253,7 @@ impl Store {
     }
 
     /// An error if the file's bytes are not those that were written.
-    async fn check(&self, file: &Arc<DataFile>) -> Result<()> {
+    pub(super) async fn check(&self, file: &Arc<DataFile>) -> Result<()> {
         let location = self.location("events", &file.path)?;
         let bytes = self.objects().get(&location).await?.bytes().await?;
         let found = blocking(move || Ok(xxh3_64(&bytes))).await?;
@@ -240,8 +271,7 @@ impl Store {
         old: &[Arc<DataFile>],
         schema: SchemaRef,
         users: UserRange,
-        splits: u64,
-        periods: &Periods,
+        goal: &Goal,
     ) -> Result<Vec<DataFile>> {
         let mut inputs = Vec::new();
         for chain in chains(old, &users) {
@@ -254,10 +284,10 @@ impl Store {
         let mut batches = std::pin::pin!(merge(inputs, schema, 8192));
         let mut writers: BTreeMap<i32, EventWriter> = BTreeMap::new();
         while let Some(batch) = batches.try_next().await? {
-            for (period, rows) in by_period(&batch, periods)? {
+            for (period, rows) in by_period(&batch, &goal.periods)? {
                 writers
                     .entry(period)
-                    .or_insert_with(|| EventWriter::new(fresh_name("events"), splits))
+                    .or_insert_with(|| EventWriter::new(fresh_name("events"), goal.splits, goal.rank))
                     .write(&rows)?;
             }
         }
@@ -269,6 +299,15 @@ impl Store {
         }
         Ok(files)
     }
+}
+
+/// What the rewritten files are to be.
+#[derive(Clone)]
+struct Goal {
+    /// Version of the split points.
+    splits: u64,
+    rank: Rank,
+    periods: Periods,
 }
 
 fn given_splits(snapshot: &Snapshot, points: &[String]) -> Result<Splits> {

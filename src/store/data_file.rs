@@ -17,6 +17,8 @@ use super::log::now_millis;
 const CHECKSUM: &str = "footfall.xxh3";
 const SPLITS: &str = "footfall.splits";
 const RANGE: &str = "footfall.range";
+const RANK: &str = "footfall.rank";
+const DAYS: &str = "footfall.days";
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,20 @@ pub struct DataFile {
     pub checksum: u64,
     /// Version of the split points by which its row groups are cut.
     pub splits: u64,
+    /// Where its rows stand among equal ones of other files.
+    pub rank: Rank,
+    /// Rows of each local day (days since 1970-01-01), ascending; empty in tables without events.
+    pub days: Vec<(i32, u64)>,
+}
+
+/// Which of two rows comes first that are equal in (user_id, ts, seq): the one that landed first. A compaction keeps that
+/// order, so what it writes has the lowest rank of what it read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rank {
+    /// Version of the table in which the rows appeared; set by the commit.
+    pub since: u64,
+    /// Which run of that landing they are of.
+    pub part: u32,
 }
 
 /// Lowest and highest values in a file, both inclusive.
@@ -76,6 +92,8 @@ impl DataFile {
                 .and_then(|text| u64::from_str_radix(text, 16).ok())
                 .ok_or_else(foreign)?,
             splits: tag(SPLITS).and_then(|text| text.parse().ok()).ok_or_else(foreign)?,
+            rank: tag(RANK).map(serde_json::from_str).transpose().map_err(|_| foreign())?.unwrap_or_default(),
+            days: tag(DAYS).map(serde_json::from_str).transpose().map_err(|_| foreign())?.unwrap_or_default(),
             path: add.path,
         })
     }
@@ -87,6 +105,8 @@ impl DataFile {
         ]);
         if let Some(range) = &self.range {
             tags.insert(RANGE.to_string(), serde_json::to_string(range).ok());
+            tags.insert(RANK.to_string(), serde_json::to_string(&self.rank).ok());
+            tags.insert(DAYS.to_string(), serde_json::to_string(&self.days).ok());
         }
         Add {
             path: self.path.clone(),

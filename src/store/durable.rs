@@ -4,19 +4,25 @@
 //! power loss. Here a name becomes visible only when its content is on disk:
 //!
 //! ```text
-//! write .tmp ─▶ fsync .tmp ─▶ link (create) or rename (overwrite) ─▶ fsync folder, and every folder made on the way
+//! write .tmp ─▶ fsync .tmp ─▶ link (create) or rename (overwrite) ─▶ fsync folder, and those above it, once
 //! ```
+//!
+//! The name itself is seen by others before its folder is synced, and whoever gave it may be killed in between. So the
+//! folder of a log is synced before its names are told: what a reader is shown survives, and "has landed before" is
+//! as good as an acknowledgement. On a folder in which nothing changed this takes microseconds.
 //!
 //! Reads go to [`LocalFileSystem`]. To be dropped when DataFusion moves to object_store 0.14, which can fsync.
 
+use std::collections::HashSet;
 use std::fmt::{Display, Formatter};
 use std::io;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -32,25 +38,19 @@ use super::unique::unique;
 pub(crate) struct DurableFolder {
     disk: Arc<dyn Disk>,
     reader: Arc<LocalFileSystem>,
+    /// Folders whose own names are known to be on disk, each in the folder above.
+    named: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl DurableFolder {
     /// The whole file system, as deltalake addresses a table by its path from `/`.
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, reader: Arc::new(LocalFileSystem::new()) }
+        Self { disk, reader: Arc::new(LocalFileSystem::new()), named: Arc::default() }
     }
 
     fn write(&self, location: &Path, parts: &[Bytes], mode: &PutMode) -> Result<()> {
         let target = self.reader.path_to_filesystem(location)?;
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::AlreadyExists => {
-                Error::AlreadyExists { path: target.display().to_string(), source: source.into() }
-            }
-            _ => Error::Generic {
-                store: "store",
-                source: io::Error::new(source.kind(), format!("{}: {source}", target.display())).into(),
-            },
-        };
+        let failed = |source: io::Error| failed(&target, source);
         let folder = target.parent().unwrap_or(FsPath::new("/")).to_path_buf();
         self.make_folder(&folder).map_err(failed)?;
         let temporary = temporary_beside(&folder);
@@ -59,7 +59,7 @@ impl DurableFolder {
             .write(&temporary, parts)
             .and_then(|()| self.disk.sync_file(&temporary))
             .and_then(|()| self.publish(&temporary, &target, mode))
-            .and_then(|()| self.disk.sync_folder(&folder));
+            .and_then(|()| self.sync(&folder));
         if written.is_err() {
             // Best effort: a left-over starts with a dot and is no part of the table.
             self.disk.remove(&temporary).ok();
@@ -71,10 +71,54 @@ impl DurableFolder {
         match mode {
             PutMode::Create => {
                 self.disk.link(temporary, target)?;
-                self.disk.remove(temporary)
+                // From here on others see it: a name too many is no reason to call it failed.
+                self.disk.remove(temporary).ok();
+                Ok(())
             }
             _ => self.disk.rename(temporary, target),
         }
+    }
+
+    /// The names in `folder` survive a power loss after this, and so does its own.
+    pub(crate) fn sync(&self, folder: &FsPath) -> io::Result<()> {
+        self.disk.sync_folder(folder)?;
+        // Who made the folder may have been killed before it synced the one above.
+        let unknown: Vec<&FsPath> = {
+            let named = self.named();
+            folder.ancestors().take_while(|folder| !named.contains(*folder)).collect()
+        };
+        for above in unknown.iter().filter_map(|folder| folder.parent()) {
+            match self.disk.sync_folder(above) {
+                Err(e) if !is_read_only(&e) => return Err(e),
+                _ => {}
+            }
+        }
+        self.named().extend(unknown.into_iter().map(FsPath::to_path_buf));
+        Ok(())
+    }
+
+    fn named(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The files of a log, none of which a power loss can take away again.
+    async fn list_log(self, log: Path) -> Result<Vec<ObjectMeta>> {
+        let files: Vec<ObjectMeta> = self.reader.list(Some(&log)).try_collect().await?;
+        if !files.is_empty() {
+            let folder = self.reader.path_to_filesystem(&log)?;
+            blocking(move || match self.sync(&folder) {
+                Err(e) if !is_read_only(&e) => Err(failed(&folder, e)),
+                _ => Ok(()),
+            })
+            .await?;
+        }
+        Ok(files)
+    }
+
+    async fn delete(self, location: Path) -> Result<Path> {
+        let target = self.reader.path_to_filesystem(&location)?;
+        blocking(move || self.disk.remove(&target).map_err(|e| failed(&target, e))).await?;
+        Ok(location)
     }
 
     /// Creates `folder` and its missing parents, each synced in its own parent.
@@ -89,6 +133,28 @@ impl DurableFolder {
         }
         Ok(())
     }
+}
+
+/// Whether a folder cannot be synced because it cannot be changed, or not by us: then nothing of ours is unsynced in it.
+fn is_read_only(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+}
+
+fn failed(target: &FsPath, source: io::Error) -> Error {
+    let path = target.display().to_string();
+    match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: source.into() },
+        io::ErrorKind::NotFound => Error::NotFound { path, source: source.into() },
+        kind => Error::Generic {
+            store: "store",
+            source: io::Error::new(kind, format!("{path}: {source}")).into(),
+        },
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|source| Error::JoinError { source })?
 }
 
 /// A fresh name in `folder`. It starts with a dot, so that readers and vacuums of other engines leave it alone.
@@ -107,9 +173,7 @@ impl ObjectStore for DurableFolder {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         let (this, location) = (self.clone(), location.clone());
         let parts: Vec<Bytes> = payload.into_iter().collect();
-        tokio::task::spawn_blocking(move || this.write(&location, &parts, &opts.mode))
-            .await
-            .map_err(|source| Error::JoinError { source })??;
+        blocking(move || this.write(&location, &parts, &opts.mode)).await?;
         Ok(PutResult { e_tag: None, version: None })
     }
 
@@ -131,11 +195,24 @@ impl ObjectStore for DurableFolder {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.reader.delete_stream(locations)
+        let this = self.clone();
+        locations
+            .map(move |location| {
+                let this = this.clone();
+                async move { this.delete(location?).await }
+            })
+            .buffered(10)
+            .boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.reader.list(prefix)
+        match prefix.filter(|prefix| prefix.filename() == Some("_delta_log")) {
+            Some(log) => futures::stream::once(self.clone().list_log(log.clone()))
+                .map_ok(|files| futures::stream::iter(files.into_iter().map(Ok::<_, Error>)))
+                .try_flatten()
+                .boxed(),
+            None => self.reader.list(prefix),
+        }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

@@ -13,7 +13,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::data_file::{DataFile, FileRange};
+use super::data_file::{DataFile, FileRange, Rank};
 use super::sort::SortKeys;
 use super::splits::Splits;
 
@@ -21,8 +21,13 @@ use super::splits::Splits;
 const ROW_GROUP: usize = 512 * 1024;
 
 /// Rows of one sorted part as a file at `path`.
-pub(crate) fn encode_events(part: &RecordBatch, splits: &Splits, path: String) -> Result<(Bytes, DataFile)> {
-    let mut writer = EventWriter::new(path, splits.version);
+pub(crate) fn encode_events(
+    part: &RecordBatch,
+    splits: &Splits,
+    rank: Rank,
+    path: String,
+) -> Result<(Bytes, DataFile)> {
+    let mut writer = EventWriter::new(path, splits.version, rank);
     let keys = SortKeys::of(part)?;
     let mut start = 0;
     for point in splits.points.iter().map(|point| first_row_from(keys.users, point)).chain([part.num_rows()])
@@ -50,14 +55,16 @@ pub(crate) fn first_row_from(users: &datafusion::arrow::array::StringViewArray, 
 pub(crate) struct EventWriter {
     path: String,
     splits: u64,
+    rank: Rank,
     writer: Option<ArrowWriter<Vec<u8>>>,
     range: Option<FileRange>,
+    days: DayCounts,
     rows: u64,
 }
 
 impl EventWriter {
-    pub(crate) fn new(path: String, splits: u64) -> Self {
-        Self { path, splits, writer: None, range: None, rows: 0 }
+    pub(crate) fn new(path: String, splits: u64, rank: Rank) -> Self {
+        Self { path, splits, rank, writer: None, range: None, days: DayCounts::default(), rows: 0 }
     }
 
     /// Appends rows that follow the last ones in the order of the store.
@@ -66,7 +73,9 @@ impl EventWriter {
             return Ok(());
         }
         self.rows += batch.num_rows() as u64;
-        self.widen(&SortKeys::of(batch)?)?;
+        let keys = SortKeys::of(batch)?;
+        self.widen(&keys)?;
+        self.days.add(keys.dt.values());
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(parquet_writer(batch)?),
@@ -94,6 +103,8 @@ impl EventWriter {
             range: self.range,
             checksum: xxh3_64(&bytes),
             splits: self.splits,
+            rank: self.rank,
+            days: self.days.finish(),
         };
         Ok((bytes, file))
     }
@@ -122,6 +133,37 @@ impl EventWriter {
     }
 }
 
+/// Rows by day. The days of a file lie close together, while its rows, sorted by user, jump between them.
+#[derive(Default)]
+struct DayCounts {
+    first: i32,
+    rows: Vec<u64>,
+}
+
+impl DayCounts {
+    fn add(&mut self, days: &[i32]) {
+        let (Some(low), Some(high)) = (days.iter().min(), days.iter().max()) else { return };
+        if self.rows.is_empty() {
+            self.first = *low;
+        } else if *low < self.first {
+            let more = (self.first - low) as usize;
+            self.rows.splice(0..0, std::iter::repeat_n(0, more));
+            self.first = *low;
+        }
+        let span = (high - self.first) as usize + 1;
+        if self.rows.len() < span {
+            self.rows.resize(span, 0);
+        }
+        for day in days {
+            self.rows[(day - self.first) as usize] += 1;
+        }
+    }
+
+    fn finish(self) -> Vec<(i32, u64)> {
+        (self.first..).zip(self.rows).filter(|(_, rows)| *rows > 0).collect()
+    }
+}
+
 /// Any table's rows as a Parquet file in memory: the quarantine, which has no order.
 pub(crate) fn encode_rows(batches: &[RecordBatch], path: String) -> Result<(Bytes, DataFile)> {
     let first = batches.first().ok_or_else(|| exec_datafusion_err!("{path}: a data file without rows"))?;
@@ -132,7 +174,17 @@ pub(crate) fn encode_rows(batches: &[RecordBatch], path: String) -> Result<(Byte
     let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
     let bytes = Bytes::from(writer.into_inner()?);
     let (size, checksum) = (bytes.len() as u64, xxh3_64(&bytes));
-    Ok((bytes, DataFile { path, size, rows, range: None, checksum, splits: 0 }))
+    let file = DataFile {
+        path,
+        size,
+        rows,
+        range: None,
+        checksum,
+        splits: 0,
+        rank: Rank::default(),
+        days: Vec::new(),
+    };
+    Ok((bytes, file))
 }
 
 fn parquet_writer(batch: &RecordBatch) -> Result<ArrowWriter<Vec<u8>>> {

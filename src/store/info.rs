@@ -28,17 +28,23 @@ pub struct Info {
     pub shards: usize,
     /// Version of the split points.
     pub splits: u64,
+    /// Users with a profile.
+    pub profiles: u64,
     /// Rejected rows.
     pub quarantined: u64,
 }
 
 impl Store {
-    /// Reads the log, no data file.
+    /// Reads the logs, no data file.
     pub async fn info(&self) -> Result<Info> {
         let snapshot = self.snapshot().await?;
         let ranges = || snapshot.files.iter().filter_map(|file| file.range.as_ref());
         let first = ranges().map(|range| range.dt.0).min();
         let last = ranges().map(|range| range.dt.1).max();
+        let profiles = match self.users.exists().await? {
+            true => self.users.read().await?.files.iter().map(|file| file.rows).sum(),
+            false => 0,
+        };
         Ok(Info {
             root: self.root().display().to_string(),
             time_zone: self.time_zone().to_string(),
@@ -49,6 +55,7 @@ impl Store {
             days: first.zip(last),
             shards: snapshot.splits.shards(),
             splits: snapshot.splits.version,
+            profiles,
             quarantined: self.quarantined().await?.iter().map(|file| file.rows).sum(),
         })
     }
@@ -67,6 +74,7 @@ impl Display for Info {
         writeln!(f, "days         {days}")?;
         writeln!(f, "files        {} ({} bytes)", self.files, self.bytes)?;
         writeln!(f, "shards       {} (split points version {})", self.shards, self.splits)?;
+        writeln!(f, "profiles     {}", self.profiles)?;
         write!(f, "quarantined  {}", self.quarantined)
     }
 }

@@ -3,24 +3,30 @@
 //! Events are gathered into a run until the memory budget is full; a run is sorted and encoded beside the gathering of
 //! the next one. Files lie in the store before the commit names them, so a landing that fails leaves nothing visible.
 
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::common::cast::as_string_view_array;
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
+use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutOptions};
 use tokio::task::JoinSet;
 
 use super::Store;
-use super::data_file::DataFile;
+use super::catalogue::Catalogue;
+use super::data_file::{DataFile, Rank};
 use super::encode::{encode_events, encode_rows};
-use super::log::{Change, Committed};
-use super::schema::event_schema;
+use super::event_ids::Hashed;
+use super::log::{Change, Committed, LogState, Recheck};
 use super::sort::sorted_parts;
-use super::splits::{Splits, shards_for};
+use super::splits::{SPLITS_KEY, Splits, shards_for};
 use super::unique::unique;
 
 /// Runs that are sorted and encoded at the same time, per landing.
@@ -29,20 +35,47 @@ const RUNS_AT_ONCE: usize = 2;
 /// Bytes of rejected rows that are held before they are written: a file may consist of nothing else.
 const QUARANTINE_AT_ONCE: usize = 32 << 20;
 
-/// What makes an input the same input.
+/// What makes an input the same input: the application transaction under which it is committed, and that transaction's
+/// version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputId {
-    /// Hash of the input's bytes and of how they are read.
-    pub hash: u128,
+    transaction: String,
+    from: u64,
+    to: u64,
     /// What messages call it.
     pub name: String,
 }
 
 impl InputId {
-    /// Name of the application transaction under which the input is committed.
-    pub(crate) fn transaction(&self) -> String {
-        format!("footfall.land.{:032x}", self.hash)
+    /// An input that lands as a whole. `hash` is of its bytes and of how they are read.
+    pub fn whole(hash: u128, name: String) -> Self {
+        Self { transaction: format!("footfall.land.{hash:032x}"), from: 0, to: 1, name }
     }
+
+    /// The bytes `from..to` of a source that grows. They land after those before them, and only once.
+    pub fn part(source: u128, from: u64, to: u64, name: String) -> Self {
+        Self { transaction: followed(source), from, to, name }
+    }
+
+    pub(super) fn transaction(&self) -> &str {
+        &self.transaction
+    }
+
+    /// The version to commit under, where `known` is the one in the log; `None` if that says it has landed.
+    pub(super) fn next(&self, known: Option<i64>) -> Option<i64> {
+        (known.unwrap_or(0) == self.from as i64).then_some(self.to as i64)
+    }
+
+    /// As [`InputId::next`], for the rejected rows. They are committed before the events, so that none is lost in between;
+    /// a part without rejected rows leaves no trace, and the next one begins behind it.
+    fn next_rejected(&self, known: Option<i64>) -> Option<i64> {
+        (known.unwrap_or(0) <= self.from as i64).then_some(self.to as i64)
+    }
+}
+
+/// Name of the transaction whose version is the offset reached in a source.
+pub(super) fn followed(source: u128) -> String {
+    format!("footfall.follow.{source:032x}")
 }
 
 /// An input on its way into the store. Nothing of it is visible before [`Landing::commit`].
@@ -60,6 +93,9 @@ pub struct Landing {
     quarantine: Vec<RecordBatch>,
     quarantine_bytes: usize,
     quarantine_files: Vec<DataFile>,
+    catalogue: Arc<Catalogue>,
+    runs: u32,
+    added_ids: Option<AddedIds>,
 }
 
 /// What a landing has written.
@@ -74,7 +110,13 @@ pub struct Written {
 }
 
 impl Landing {
-    pub(crate) fn new(store: Store, input: InputId, splits: Splits, memory: usize) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        input: InputId,
+        splits: Splits,
+        catalogue: Arc<Catalogue>,
+        memory: usize,
+    ) -> Self {
         Self {
             store,
             input,
@@ -90,10 +132,24 @@ impl Landing {
             quarantine: Vec::new(),
             quarantine_bytes: 0,
             quarantine_files: Vec::new(),
+            catalogue,
+            runs: 0,
+            added_ids: None,
         }
     }
 
-    /// Takes events of the schema of [`event_schema`], in any order.
+    /// The declared properties: events have the columns of its schema.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// What the events are known by. Before the commit they are compared with those that others have added since `version`
+    /// of the store: an event counts once.
+    pub fn compare_ids(&mut self, version: u64, ids: HashSet<u64, BuildHasherDefault<Hashed>>) {
+        self.added_ids = Some(AddedIds { store: self.store.clone(), ids, checked: AtomicU64::new(version) });
+    }
+
+    /// Takes events of the catalogue's schema, in any order.
     pub async fn push(&mut self, events: RecordBatch) -> Result<()> {
         if events.num_rows() == 0 {
             return Ok(());
@@ -122,36 +178,35 @@ impl Landing {
         Ok(())
     }
 
-    /// Makes everything visible at once; or nothing, if another process has landed the same input meanwhile.
+    /// Makes everything visible at once; or nothing, if another process has landed the same input meanwhile, or other
+    /// inputs with events of this one.
     pub async fn commit(mut self) -> Result<Written> {
         self.settle().await?;
-        let id = self.input.transaction();
         self.write_quarantine().await?;
-        if !self.quarantine_files.is_empty() {
-            self.commit_quarantine(&id).await?;
+        let named = |e: DataFusionError| e.context(self.input.name.clone());
+        let recheck = self.added_ids.as_ref().map(|ids| ids as &dyn Recheck);
+        if let Some(ids) = recheck
+            && ids.overtaken(&self.store.events().read().await?).await.map_err(named)?
+        {
+            // The rejected rows are not committed yet: this landing leaves no trace.
+            return Ok(Written { committed: Committed::Overtaken, files: 0, bytes: 0 });
         }
-        let files = std::mem::take(&mut self.files);
-        let (count, bytes) = (files.len(), files.iter().map(|file| file.size).sum());
-        let new_splits = self.new_splits.take();
-        let committed = self
-            .store
-            .events()
-            .commit_once(
-                &id,
-                |known| known.is_none().then_some(1),
-                |state| {
-                    let known =
-                        Splits::from_configuration(state.configuration.get(super::splits::SPLITS_KEY))?;
-                    let configure = match &new_splits {
-                        Some(splits) if known.version == 0 => vec![splits.to_configuration()],
-                        _ => Vec::new(),
-                    };
-                    Ok(Some(Change { add: files.clone(), configure, data_change: true, ..Change::default() }))
-                },
-            )
-            .await
-            .map_err(|e| e.context(self.input.name.clone()))?;
-        Ok(Written { committed, files: count, bytes })
+        if !self.commit_quarantine().await.map_err(named)? {
+            return Ok(Written { committed: Committed::AlreadyThere, files: 0, bytes: 0 });
+        }
+        let (count, bytes) = (self.files.len(), self.files.iter().map(|file| file.size).sum());
+        let decide = |state: &LogState| {
+            let known = Splits::from_configuration(state.configuration.get(SPLITS_KEY))?;
+            let configure = match &self.new_splits {
+                Some(splits) if known.version == 0 => vec![splits.to_configuration()],
+                _ => Vec::new(),
+            };
+            Ok(Some(Change { add: self.files.clone(), configure, data_change: true, ..Change::default() }))
+        };
+        let next = |known| self.input.next(known);
+        let log = self.store.events();
+        let committed = log.commit_checked(self.input.transaction(), next, recheck, decide).await;
+        Ok(Written { committed: committed.map_err(named)?, files: count, bytes })
     }
 
     /// Forgets everything. Files that were written are in no commit; a vacuum removes them.
@@ -159,16 +214,20 @@ impl Landing {
         self.encoding.shutdown().await;
     }
 
-    async fn commit_quarantine(&mut self, id: &str) -> Result<()> {
-        let files = std::mem::take(&mut self.quarantine_files);
-        let log = self.store.quarantine_log().await?;
-        log.commit_once(
-            id,
-            |known| known.is_none().then_some(1),
-            |_| Ok(Some(Change { add: files.clone(), data_change: true, ..Change::default() })),
-        )
-        .await?;
-        Ok(())
+    /// False if another process is on the same source and has reached another place: what it kept is not what we have.
+    async fn commit_quarantine(&self) -> Result<bool> {
+        if self.quarantine_files.is_empty() {
+            return Ok(true);
+        }
+        let decide = |_: &LogState| {
+            Ok(Some(Change { add: self.quarantine_files.clone(), data_change: true, ..Change::default() }))
+        };
+        let (log, id) = (self.store.quarantine_log().await?, self.input.transaction());
+        let committed = log.commit_once(id, |known| self.input.next_rejected(known), decide).await?;
+        if let Committed::At(_) = committed {
+            return Ok(true);
+        }
+        Ok(log.transaction(&log.read().await?, id).await? == Some(self.input.to as i64))
     }
 
     async fn write_quarantine(&mut self) -> Result<()> {
@@ -194,6 +253,7 @@ impl Landing {
         }
         let batches = std::mem::take(&mut self.run);
         self.run_bytes = 0;
+        self.runs += 1;
         if self.splits.version == 0 {
             // The first run of the first landing decides: sorted here, so that the points come from its users.
             let (parts, splits) = blocking(move || sort_and_sample(&batches)).await?;
@@ -208,18 +268,45 @@ impl Landing {
 
     fn encode(&mut self, parts: impl Future<Output = Result<Vec<RecordBatch>>> + Send + 'static) {
         let (store, splits) = (self.store.clone(), self.splits.clone());
+        let rank = Rank { since: 0, part: self.runs };
         self.encoding.spawn(async move {
             let parts = parts.await?;
             let mut files = Vec::with_capacity(parts.len());
             for part in parts {
                 let splits = splits.clone();
                 let (bytes, file) =
-                    blocking(move || encode_events(&part, &splits, fresh_name("events"))).await?;
+                    blocking(move || encode_events(&part, &splits, rank, fresh_name("events"))).await?;
                 put(store.objects(), &store.location("events", &file.path)?, bytes).await?;
                 files.push(file);
             }
             Ok(files)
         });
+    }
+}
+
+/// Events on their way in, compared with those that others add meanwhile.
+struct AddedIds {
+    store: Store,
+    ids: HashSet<u64, BuildHasherDefault<Hashed>>,
+    /// Version up to which they are compared.
+    checked: AtomicU64,
+}
+
+#[async_trait]
+impl Recheck for AddedIds {
+    async fn overtaken(&self, state: &LogState) -> Result<bool> {
+        let checked = self.checked.load(Ordering::Relaxed);
+        if checked >= state.version || self.ids.is_empty() {
+            return Ok(false);
+        }
+        let mut added = self.store.added_event_ids(checked).await?;
+        while let Some(ids) = added.try_next().await? {
+            if ids.iter().any(|(_, id)| self.ids.contains(id)) {
+                return Ok(true);
+            }
+        }
+        self.checked.store(state.version, Ordering::Relaxed);
+        Ok(false)
     }
 }
 
@@ -263,7 +350,9 @@ fn sort_and_sample(batches: &[RecordBatch]) -> Result<(Vec<RecordBatch>, Splits)
 
 /// One batch of all rows, without the columns in which no row has a value: they would be sorted and written for nothing.
 fn without_empty_columns(batches: &[RecordBatch]) -> Result<RecordBatch> {
-    let schema = event_schema();
+    let Some(schema) = batches.first().map(RecordBatch::schema) else {
+        return exec_err!("a run of events without rows");
+    };
     let kept: Vec<usize> = (0..schema.fields().len())
         .filter(|&column| {
             !schema.field(column).is_nullable()

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
@@ -24,8 +25,20 @@ use object_store::ObjectStore;
 use url::Url;
 
 use super::data_file::DataFile;
+use super::durable::DurableFolder;
 use super::unique::unique;
 use crate::error::footfall_internal_err;
+
+/// Key in a commit's info that tells one attempt from all others.
+pub(super) const MARK: &str = "footfall.mark";
+
+/// How long the log keeps the entries that a checkpoint stands for. A follower writes an entry every few seconds, and each
+/// commit lists them all.
+pub(super) const KEPT_DAYS: u64 = 7;
+
+fn retention() -> (String, String) {
+    ("delta.logRetentionDuration".to_string(), format!("interval {KEPT_DAYS} days"))
+}
 
 /// How often a commit is tried against other writers before it gives up.
 const ATTEMPTS: usize = 200;
@@ -33,8 +46,11 @@ const ATTEMPTS: usize = 200;
 /// One Delta table of the store.
 #[derive(Clone)]
 pub(crate) struct Log {
-    name: &'static str,
-    log_store: LogStoreRef,
+    pub(super) name: &'static str,
+    pub(super) log_store: LogStoreRef,
+    /// The folder of the log's files, and who makes its names durable.
+    folder: PathBuf,
+    disk: DurableFolder,
 }
 
 /// The table at one version.
@@ -52,6 +68,8 @@ pub(crate) struct Change {
     pub(crate) remove: Vec<Arc<DataFile>>,
     /// Keys of the table's configuration to set.
     pub(crate) configure: Vec<(String, String)>,
+    /// Columns of the table from now on.
+    pub(crate) schema: Option<SchemaRef>,
     /// Whether rows appear or disappear; a compaction only moves them.
     pub(crate) data_change: bool,
 }
@@ -63,18 +81,29 @@ pub enum Committed {
     At(u64),
     /// The same input is in the table already; nothing was changed.
     AlreadyThere,
+    /// Others have added rows meanwhile that this change would repeat; nothing was changed.
+    Overtaken,
+}
+
+/// Looks at what others have added, before every attempt to commit.
+#[async_trait]
+pub(crate) trait Recheck: Send + Sync {
+    /// Whether the change would repeat rows of the table as it is now.
+    async fn overtaken(&self, state: &LogState) -> Result<bool>;
 }
 
 impl Log {
     /// The table `name` of the store in the folder `root` (an absolute path).
-    pub(crate) fn new(root: &Path, name: &'static str, store: &Arc<dyn ObjectStore>) -> Result<Self> {
+    pub(crate) fn new(root: &Path, name: &'static str, disk: &DurableFolder) -> Result<Self> {
         let url = table_url(root, name)?;
+        let objects: Arc<dyn ObjectStore> = Arc::new(disk.clone());
         let table = DeltaTableBuilder::from_url(url.clone())
             .map_err(|e| failed(name, "opened", e))?
-            .with_storage_backend(Arc::clone(store), url)
+            .with_storage_backend(objects, url)
             .build()
             .map_err(|e| failed(name, "opened", e))?;
-        Ok(Self { name, log_store: table.log_store() })
+        let folder = root.join(name).join("_delta_log");
+        Ok(Self { name, log_store: table.log_store(), folder, disk: disk.clone() })
     }
 
     pub(crate) async fn exists(&self) -> Result<bool> {
@@ -88,7 +117,7 @@ impl Log {
             .with_log_store(Arc::clone(&self.log_store))
             .with_table_name(self.name)
             .with_columns(schema.fields().cloned())
-            .with_configuration(configuration.into_iter().map(|(k, v)| (k, Some(v))))
+            .with_configuration(configuration.into_iter().chain([retention()]).map(|(k, v)| (k, Some(v))))
             .with_raise_if_key_not_exists(false)
             .with_save_mode(SaveMode::Ignore)
             .await;
@@ -143,38 +172,72 @@ impl Log {
         &self,
         id: &str,
         version: impl Fn(Option<i64>) -> Option<i64>,
+        decide: impl FnMut(&LogState) -> Result<Option<Change>>,
+    ) -> Result<Committed> {
+        self.commit_checked(id, version, None, decide).await
+    }
+
+    /// As [`Log::commit_once`], unless `recheck` objects to the newest version.
+    pub(crate) async fn commit_checked(
+        &self,
+        id: &str,
+        version: impl Fn(Option<i64>) -> Option<i64>,
+        recheck: Option<&dyn Recheck>,
         mut decide: impl FnMut(&LogState) -> Result<Option<Change>>,
     ) -> Result<Committed> {
         let mut refusal: Option<DeltaTableError> = None;
-        let mut added: Vec<String> = Vec::new();
         for attempt in 0..=ATTEMPTS {
             let state = self.read().await?;
-            if !added.is_empty() && added.iter().all(|path| state.files.iter().any(|file| file.path == *path))
-            {
-                return Ok(Committed::At(state.version));
-            }
             let Some(next) = version(self.transaction(&state, id).await?) else {
-                // It was not there before we tried, and what we tried failed without our knowing how it ended.
-                let ours = added.is_empty() && refusal.as_ref().is_some_and(|refusal| !is_conflict(refusal));
-                return Ok(if ours { Committed::At(state.version) } else { Committed::AlreadyThere });
+                return Ok(Committed::AlreadyThere);
             };
-            match refusal.take() {
-                Some(refusal) if attempt == ATTEMPTS || !is_conflict(&refusal) => {
-                    return Err(failed(self.name, "committed to; nothing was changed", refusal));
-                }
-                _ => {}
+            if let Some(refusal) = refusal.take()
+                && attempt == ATTEMPTS
+            {
+                return Err(failed(self.name, "committed to; nothing was changed", refusal));
+            }
+            if let Some(recheck) = recheck
+                && recheck.overtaken(&state).await?
+            {
+                return Ok(Committed::Overtaken);
             }
             let Some(change) = decide(&state)? else {
                 return Ok(Committed::AlreadyThere);
             };
-            added = change.add.iter().map(|file| file.path.clone()).collect();
-            match self.try_commit(&state, id, next, change).await {
+            let mark = unique();
+            match self.try_commit(&state, id, next, mark, change).await {
                 Ok(version) => return Ok(Committed::At(version)),
-                Err(e) => refusal = Some(e),
+                Err(refused) if is_conflict(&refused) => refusal = Some(refused),
+                Err(unknown) => {
+                    // The commit may be there though it failed: what is there is ours if it bears our mark.
+                    let version = state.version + 1;
+                    if !self.is_marked(version, mark).await? {
+                        return Err(failed(self.name, "committed to; nothing was changed", unknown));
+                    }
+                    // Its content was on disk before it got its name; the name has to be as well.
+                    self.disk.sync(&self.folder).map_err(|e| {
+                        exec_datafusion_err!(
+                            "table {}: version {version} is there, but whether it would survive a power loss is not known: {e}; \
+                             do it again once the disk works",
+                            self.name
+                        )
+                    })?;
+                    return Ok(Committed::At(version));
+                }
             }
             tokio::time::sleep(random_wait(attempt)).await;
         }
         footfall_internal_err!("table {}: a commit ended without an outcome", self.name)
+    }
+
+    /// Whether the log entry of `version` exists and is the one that was tried with `mark`.
+    async fn is_marked(&self, version: u64, mark: u128) -> Result<bool> {
+        let entry = self.log_store.read_commit_entry(version).await;
+        let entry = entry.map_err(|e| {
+            failed(self.name, "read after a failed commit; what became of it is not known", e)
+        })?;
+        let mark = format!("{mark:032x}");
+        Ok(entry.is_some_and(|entry| entry.windows(mark.len()).any(|part| part == mark.as_bytes())))
     }
 
     async fn try_commit(
@@ -182,23 +245,32 @@ impl Log {
         state: &LogState,
         id: &str,
         transaction: i64,
-        change: Change,
+        mark: u128,
+        mut change: Change,
     ) -> Result<u64, DeltaTableError> {
         let mut actions: Vec<Action> = Vec::new();
-        if !change.configure.is_empty() {
-            let metadata = change
-                .configure
-                .into_iter()
-                .try_fold(state.snapshot.metadata().clone(), |metadata, (key, value)| {
-                    metadata.add_config_key(key, value)
-                })?;
+        if !change.configure.is_empty() || change.schema.is_some() {
+            let mut metadata = state.snapshot.metadata().clone();
+            for (key, value) in change.configure {
+                metadata = metadata.add_config_key(key, value)?;
+            }
+            if let Some(schema) = &change.schema {
+                let schema: StructType = (&file_schema(schema)).try_into_kernel()?;
+                metadata = metadata.with_schema(&schema)?;
+            }
             actions.push(Action::Metadata(metadata));
+        }
+        if change.data_change {
+            // Rows that appear now come after all equal ones that are there.
+            change.add.iter_mut().for_each(|file| file.rank.since = state.version + 1);
         }
         actions.extend(change.remove.iter().map(|file| Action::Remove(file.to_remove(change.data_change))));
         actions.extend(change.add.iter().map(|file| Action::Add(file.to_add(change.data_change))));
         // No retries inside deltalake: its conflict check lets two compactions of the same files both win.
-        let properties =
-            CommitProperties::default().with_max_retries(0).with_application_transaction(Transaction {
+        let properties = CommitProperties::default()
+            .with_max_retries(0)
+            .with_metadata([(MARK.to_string(), format!("{mark:032x}").into())])
+            .with_application_transaction(Transaction {
                 app_id: id.to_string(),
                 version: transaction,
                 last_updated: Some(now_millis()),
@@ -255,6 +327,7 @@ fn random_wait(attempt: usize) -> Duration {
     Duration::from_micros(unique() as u64 % span)
 }
 
-fn failed(table: &str, verb: &str, error: DeltaTableError) -> DataFusionError {
-    DataFusionError::External(Box::new(error)).context(format!("table {table} could not be {verb}"))
+pub(super) fn failed(table: &str, verb: &str, error: DeltaTableError) -> DataFusionError {
+    let hint = if verb == "read" { "; footfall verify says which file is at fault" } else { "" };
+    DataFusionError::External(Box::new(error)).context(format!("table {table} could not be {verb}{hint}"))
 }

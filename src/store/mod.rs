@@ -8,12 +8,16 @@
 //!
 //! Files lie there before a commit names them; a commit is durable before it is acknowledged (`durable`).
 
+mod catalogue;
 pub(crate) mod chains;
+mod changes;
 mod compact;
 mod data_file;
+pub(crate) mod declared;
 mod disk;
 mod durable;
 mod encode;
+mod event_ids;
 mod info;
 mod landing;
 mod log;
@@ -23,30 +27,37 @@ pub(crate) mod reader;
 pub mod schema;
 mod sort;
 mod splits;
+mod tail;
 mod unique;
+pub(crate) mod users;
+mod vacuum;
+pub(crate) mod values;
+mod verify;
 
-use std::collections::HashSet;
 use std::fmt::{Debug, Formatter};
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::cast::{as_date32_array, as_string_view_array};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
-use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
-use xxhash_rust::xxh3::xxh3_64;
 
+pub use catalogue::Catalogue;
+pub use changes::Changes;
 pub use compact::{CompactOptions, Compacted};
-pub use data_file::{DataFile, FileRange};
+pub use data_file::{DataFile, FileRange, Rank};
 pub use disk::{Disk, OsDisk};
+pub use event_ids::{Hashed, event_id_hash};
 pub use info::Info;
 pub use landing::{InputId, Landing, Written};
 pub use log::Committed;
 pub(crate) use log::table_url;
 pub use splits::Splits;
+pub use users::Upserted;
+pub use vacuum::Vacuumed;
+pub use verify::{Problem, Verified};
 
 use durable::DurableFolder;
 use log::Log;
@@ -55,6 +66,9 @@ use reader::{FileRead, UserRange};
 /// Key of the events table's configuration that holds the store's zone.
 const TIME_ZONE_KEY: &str = "footfall.time_zone";
 
+/// The tables of a store, each with a folder and a log.
+const TABLES: [&str; 3] = ["events", "users", "quarantine"];
+
 /// A store on a local folder. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -62,6 +76,7 @@ pub struct Store {
     time_zone: Tz,
     objects: Arc<dyn ObjectStore>,
     events: Log,
+    users: Log,
     quarantine: Log,
     opened: Arc<Snapshot>,
 }
@@ -88,12 +103,15 @@ pub struct Snapshot {
     pub files: Vec<Arc<DataFile>>,
     /// Where the user space is cut.
     pub splits: Splits,
+    /// The declared events and properties.
+    pub catalogue: Arc<Catalogue>,
 }
 
 impl Snapshot {
     fn of(state: log::LogState) -> Result<Self> {
         let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
-        Ok(Self { version: state.version, files: state.files, splits })
+        let catalogue = Catalogue::from_configuration(state.configuration.get(catalogue::CATALOGUE_KEY))?;
+        Ok(Self { version: state.version, files: state.files, splits, catalogue: Arc::new(catalogue) })
     }
 
     /// Rows of each shard, estimated from the files' ranges: exact once a file is one shard.
@@ -153,8 +171,7 @@ impl Store {
             .map_err(|e| exec_datafusion_err!("store {}: {e}", root.display()))?;
         let zone = asked.unwrap_or(Tz::Asia__Shanghai);
         let root = absolute(root)?;
-        let objects: Arc<dyn ObjectStore> = Arc::new(folder);
-        let events = Log::new(&root, "events", &objects)?;
+        let events = Log::new(&root, "events", &folder)?;
         events.create(&schema::event_schema(), vec![(TIME_ZONE_KEY.to_string(), zone.to_string())]).await?;
         // Whoever created it first has decided on the zone.
         same_zone(Self::open_with(&root, options).await?, asked)
@@ -165,12 +182,13 @@ impl Store {
             return Ok(None);
         }
         let root = absolute(root)?;
-        let objects: Arc<dyn ObjectStore> = Arc::new(DurableFolder::new(Arc::clone(&options.disk)));
-        let events = Log::new(&root, "events", &objects)?;
+        let folder = DurableFolder::new(Arc::clone(&options.disk));
+        let events = Log::new(&root, "events", &folder)?;
         if !events.exists().await? {
             return Ok(None);
         }
-        let quarantine = Log::new(&root, "quarantine", &objects)?;
+        let users = Log::new(&root, "users", &folder)?;
+        let quarantine = Log::new(&root, "quarantine", &folder)?;
         let state = events.read().await?;
         let zone = state.configuration.get(TIME_ZONE_KEY).ok_or_else(|| {
             exec_datafusion_err!(
@@ -180,7 +198,8 @@ impl Store {
         })?;
         let time_zone = parse_zone(zone)?;
         let opened = Arc::new(Snapshot::of(state)?);
-        Ok(Some(Self { root, time_zone, objects, events, quarantine, opened }))
+        let objects: Arc<dyn ObjectStore> = Arc::new(folder);
+        Ok(Some(Self { root, time_zone, objects, events, users, quarantine, opened }))
     }
 
     /// The store's folder, absolute.
@@ -214,40 +233,37 @@ impl Store {
     /// Begins to land an input; `None` if the same input has landed before. `memory` in bytes bounds what it holds.
     pub async fn landing(&self, input: InputId, memory: usize) -> Result<Option<Landing>> {
         let state = self.events.read().await?;
-        if self.events.transaction(&state, &input.transaction()).await?.is_some() {
+        if input.next(self.events.transaction(&state, input.transaction()).await?).is_none() {
             return Ok(None);
         }
-        let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
-        Ok(Some(Landing::new(self.clone(), input, splits, memory)))
+        let snapshot = Snapshot::of(state)?;
+        Ok(Some(Landing::new(self.clone(), input, snapshot.splits, snapshot.catalogue, memory)))
     }
 
-    /// Hashes (xxh3-64) of the event ids that are stored for the days `first..=last` (days since 1970-01-01).
-    pub async fn stored_event_ids(&self, (first, last): (i32, i32)) -> Result<HashSet<u64>> {
-        let mut ids = HashSet::new();
-        let all = schema::event_schema();
-        let schema: SchemaRef = Arc::new(all.project(&[all.index_of("event_id")?, all.index_of("dt")?])?);
-        for file in self.snapshot().await?.files {
-            if file.range.as_ref().is_some_and(|range| range.dt.0 > last || range.dt.1 < first) {
-                continue;
-            }
-            let mut batches = self.read(&file, &schema, UserRange::default())?.open().await?;
-            while let Some(batch) = batches.try_next().await? {
-                let column = as_string_view_array(batch.column(0))?;
-                let days = as_date32_array(batch.column(1))?.values();
-                let here = column.iter().zip(days).filter(|(_, day)| (first..=last).contains(*day));
-                ids.extend(here.filter_map(|(id, _)| id.map(|id| xxh3_64(id.as_bytes()))));
+    /// How many bytes of a growing source have landed; and up to which byte its rejected rows are kept, which may be further
+    /// where a landing was stopped between the two.
+    pub async fn followed(&self, source: u128) -> Result<(u64, u64)> {
+        let id = landing::followed(source);
+        let mut reached = [0, 0];
+        for (log, reached) in [&self.events, &self.quarantine].into_iter().zip(&mut reached) {
+            if log.exists().await? {
+                let known = log.transaction(&log.read().await?, &id).await?;
+                *reached = known.unwrap_or(0) as u64;
             }
         }
-        Ok(ids)
+        Ok((reached[0], reached[1]))
     }
 
-    /// Reads `schema` of the users `users` from one file of the events table.
+    /// Reads `schema` of the users `users` from one file of the events table, as it lies there.
     pub(crate) fn read(&self, file: &DataFile, schema: &SchemaRef, users: UserRange) -> Result<FileRead> {
+        let declared = schema.fields().iter().filter(|field| field.name().starts_with(catalogue::PREFIX));
         Ok(FileRead {
             store: Arc::clone(&self.objects),
             location: self.location("events", &file.path)?,
             size: file.size,
             schema: Arc::clone(schema),
+            declared: declared.cloned().collect(),
+            rank: file.rank,
             users,
             predicate: None,
             batch_size: 8192,

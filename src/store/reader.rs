@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array, new_null_array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::cast::as_string_view_array;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::common::cast::{as_map_array, as_string_view_array};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, DataFusionError, Result, ScalarValue, exec_datafusion_err};
 use datafusion::physical_optimizer::pruning::PruningPredicate;
@@ -19,11 +19,15 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::SchemaDescriptor;
-
 use serde::{Deserialize, Serialize};
 
+use super::data_file::Rank;
+use super::declared::{take_declared, widened};
 use super::encode::first_row_from;
+use super::merge::Ranked;
 use super::object_reader::ObjectReader;
+
+const PROPS: &str = "props";
 
 /// A half-open range of user ids; `None` is open.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +55,12 @@ pub(crate) struct FileRead {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) location: Path,
     pub(crate) size: u64,
-    /// The columns, in order; those that the file lacks are NULL.
+    /// The columns, in order; those that the file lacks are NULL, but for declared properties.
     pub(crate) schema: SchemaRef,
+    /// Columns of declared properties: a file from before a declaration has their values in `props`.
+    pub(crate) declared: Arc<[FieldRef]>,
+    /// See [`Rank`]; for the merge.
+    pub(crate) rank: Rank,
     pub(crate) users: UserRange,
     /// Row groups for which this cannot be true are not read.
     pub(crate) predicate: Option<Arc<PruningPredicate>>,
@@ -76,7 +84,14 @@ impl FileRead {
 
         let groups = metadata.metadata().row_groups();
         let parquet_schema = metadata.metadata().file_metadata().schema_descr_ptr();
-        let (wanted, cut) = self.row_groups(groups, &file_schema, &parquet_schema)?;
+        let undeclared = self.undeclared(&file_schema);
+        let statistics = GroupStatistics {
+            groups,
+            file_schema: &file_schema,
+            parquet_schema: &parquet_schema,
+            undeclared: &undeclared,
+        };
+        let (wanted, cut) = self.row_groups(&statistics)?;
         if wanted.is_empty() {
             return Ok(futures::stream::empty().boxed());
         }
@@ -85,31 +100,30 @@ impl FileRead {
         if cut {
             columns.push(file_schema.index_of("user_id")?);
         }
+        if let (false, Ok(props)) = (undeclared.is_empty(), file_schema.index_of(PROPS)) {
+            columns.push(props);
+        }
         let mask = ProjectionMask::roots(&parquet_schema, columns);
         let stream = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
             .with_projection(mask)
             .with_row_groups(wanted)
             .with_batch_size(self.batch_size)
             .build()?;
+        let location = self.location.clone();
         Ok(stream
-            .map_err(DataFusionError::from)
+            .map_err(move |e| DataFusionError::from(e).context(format!("data file {location}")))
             .try_filter_map(move |batch| {
-                let batch = self.shape(batch, cut);
+                let batch = self.shape(batch, cut, &undeclared);
                 async move { batch.map(|batch| (batch.num_rows() > 0).then_some(batch)) }
             })
             .boxed())
     }
 
     /// The row groups to read, and whether any of them holds users outside the range.
-    fn row_groups(
-        &self,
-        groups: &[RowGroupMetaData],
-        file_schema: &Schema,
-        parquet_schema: &SchemaDescriptor,
-    ) -> Result<(Vec<usize>, bool)> {
-        let statistics = GroupStatistics { groups, file_schema, parquet_schema };
+    fn row_groups(&self, statistics: &GroupStatistics<'_>) -> Result<(Vec<usize>, bool)> {
+        let groups = statistics.groups;
         let kept = match &self.predicate {
-            Some(predicate) => predicate.prune(&statistics)?,
+            Some(predicate) => predicate.prune(statistics)?,
             None => vec![true; groups.len()],
         };
         let whole = self.users == UserRange::default();
@@ -142,8 +156,22 @@ impl FileRead {
         Ok((wanted, cut))
     }
 
+    /// The declared properties that the file may still hold in `props`, if what is wanted depends on them: those that it
+    /// has no column for, and those that were integers when it was written and are floats now. A file that was
+    /// written with any of the columns was written after all older declarations, but a column without a value is left
+    /// out of a file: looking it up in `props` finds nothing then.
+    fn undeclared(&self, file_schema: &Schema) -> Vec<FieldRef> {
+        let wanted = |name: &str| self.schema.index_of(name).is_ok();
+        let props = wanted(PROPS);
+        let older = |field: &&FieldRef| match file_schema.field_with_name(field.name()) {
+            Ok(written) => *field.data_type() == DataType::Float64 && *written.data_type() == DataType::Int64,
+            Err(_) => true,
+        };
+        self.declared.iter().filter(older).filter(|field| props || wanted(field.name())).cloned().collect()
+    }
+
     /// Cuts the users, puts the columns in order and fills those that the file lacks.
-    fn shape(&self, batch: RecordBatch, cut: bool) -> Result<RecordBatch> {
+    fn shape(&self, batch: RecordBatch, cut: bool, undeclared: &[FieldRef]) -> Result<RecordBatch> {
         let mut batch = batch;
         if cut {
             let users = batch
@@ -154,13 +182,28 @@ impl FileRead {
             let to = self.users.to.as_deref().map_or(users.len(), |to| first_row_from(users, to));
             batch = batch.slice(from, to.saturating_sub(from));
         }
+        let taken = match batch.column_by_name(PROPS) {
+            Some(props) if !undeclared.is_empty() => Some(take_declared(as_map_array(props)?, undeclared)?),
+            _ => None,
+        };
+        let found = |name: &str| -> Result<Option<ArrayRef>> {
+            let written = batch.column_by_name(name);
+            let Some(taken) = &taken else { return Ok(written.cloned()) };
+            let moved = undeclared.iter().position(|field| field.name() == name);
+            Ok(match (moved, written) {
+                _ if name == PROPS => Some(Arc::new(taken.rest.clone())),
+                (None, written) => written.cloned(),
+                (Some(index), None) => Some(Arc::clone(&taken.columns[index])),
+                (Some(index), Some(written)) => Some(widened(written, &taken.columns[index])?),
+            })
+        };
         let columns = self
             .schema
             .fields()
             .iter()
-            .map(|field| match batch.column_by_name(field.name()) {
-                Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
-                Some(column) => Ok(cast(column, field.data_type())?),
+            .map(|field| match found(field.name())? {
+                Some(column) if column.data_type() == field.data_type() => Ok(column),
+                Some(column) => Ok(cast(&column, field.data_type())?),
                 None => Ok(new_null_array(field.data_type(), batch.num_rows())),
             })
             .collect::<Result<Vec<ArrayRef>>>()?;
@@ -170,9 +213,15 @@ impl FileRead {
     }
 }
 
-/// Files one after the other; each is opened when the one before it is done.
-pub(crate) fn read_in_turn(reads: Vec<FileRead>) -> BoxStream<'static, Result<RecordBatch>> {
-    futures::stream::iter(reads.into_iter().map(Ok)).and_then(FileRead::open).try_flatten().boxed()
+/// Files one after the other, for the merge; each is opened when the one before it is done.
+pub(crate) fn read_in_turn(reads: Vec<FileRead>) -> Ranked {
+    futures::stream::iter(reads.into_iter().map(Ok::<_, DataFusionError>))
+        .and_then(|read| async move {
+            let rank = read.rank;
+            Ok(read.open().await?.map_ok(move |batch| (rank, batch)))
+        })
+        .try_flatten()
+        .boxed()
 }
 
 /// Names of the columns that a file has.
@@ -213,10 +262,15 @@ struct GroupStatistics<'a> {
     groups: &'a [RowGroupMetaData],
     file_schema: &'a Schema,
     parquet_schema: &'a SchemaDescriptor,
+    /// Columns whose values stand in `props`, of which there are no statistics.
+    undeclared: &'a [FieldRef],
 }
 
 impl GroupStatistics<'_> {
     fn converter<'b>(&'b self, column: &'b Column) -> Option<StatisticsConverter<'b>> {
+        if self.undeclared.iter().any(|field| *field.name() == column.name) {
+            return None;
+        }
         StatisticsConverter::try_new(&column.name, self.file_schema, self.parquet_schema).ok()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
 /// One event, in the order of the columns. Text is `Utf8View` in memory: sorting and merging then move 16 bytes a value.
 pub fn event_schema() -> SchemaRef {
@@ -33,6 +33,15 @@ pub fn event_schema() -> SchemaRef {
         ]))
     });
     Arc::clone(&SCHEMA)
+}
+
+/// Events with the columns of declared properties behind those that every event has.
+pub(crate) fn event_schema_with(declared: &[FieldRef]) -> SchemaRef {
+    if declared.is_empty() {
+        return event_schema();
+    }
+    let all = event_schema();
+    Arc::new(Schema::new(all.fields().iter().chain(declared).cloned().collect::<Vec<_>>()))
 }
 
 /// One row that was not landed, and why.

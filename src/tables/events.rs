@@ -25,7 +25,6 @@ use url::Url;
 use super::shard_scan::{ScannedFile, ShardScan, ShardScanExec};
 use crate::config::DAY_ZONE;
 use crate::store::reader::UserRange;
-use crate::store::schema::event_schema;
 use crate::store::{DataFile, Snapshot, Store, table_url};
 
 /// See the module. It shows the version at which it was made.
@@ -58,7 +57,7 @@ impl EventsTable {
 #[async_trait]
 impl TableProvider for EventsTable {
     fn schema(&self) -> SchemaRef {
-        table_schema(&self.time_zone)
+        table_schema(&self.snapshot.catalogue.schema(), &self.time_zone)
     }
 
     fn table_type(&self) -> TableType {
@@ -77,7 +76,7 @@ impl TableProvider for EventsTable {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let schema = event_schema();
+        let schema = self.snapshot.catalogue.schema();
         let predicate = conjunction(filters.iter().cloned())
             .map(|filter| {
                 let columns = DFSchema::try_from(Arc::clone(&schema))?;
@@ -96,12 +95,14 @@ impl TableProvider for EventsTable {
                 size: file.size,
                 rows: file.rows,
                 range: file.range.clone(),
+                rank: file.rank,
             })
             .collect();
         Ok(Arc::new(ShardScanExec::try_new(ShardScan {
             url: self.url.to_string(),
             version: self.snapshot.version,
             time_zone: self.time_zone.clone(),
+            declared: self.snapshot.catalogue.fields().into_iter().collect(),
             files,
             partitions,
             projection,
@@ -111,9 +112,9 @@ impl TableProvider for EventsTable {
     }
 }
 
-/// The event schema, where `dt` says in which zone its days are: rules may then compare it with days of that zone.
-pub(super) fn table_schema(time_zone: &str) -> SchemaRef {
-    let fields: Vec<FieldRef> = event_schema()
+/// The schema of events, where `dt` says in which zone its days are: rules may then compare it with days of that zone.
+pub(super) fn table_schema(events: &Schema, time_zone: &str) -> SchemaRef {
+    let fields: Vec<FieldRef> = events
         .fields()
         .iter()
         .map(|field| match field.name().as_str() {

@@ -1,8 +1,10 @@
 //! ③ A store as tables and views of a session.
 
+mod event_catalogue;
 mod events;
 mod quarantine;
 mod shard_scan;
+mod users;
 
 use std::sync::Arc;
 
@@ -15,18 +17,19 @@ pub use events::EventsTable;
 pub(crate) use shard_scan::relax_order::RelaxScanOrder;
 pub use shard_scan::{ShardScan, ShardScanExec};
 
-/// The views over `events`, in the order in which they build on each other.
+/// The views over `events` and `users`, in the order in which they build on each other.
 const VIEWS: &[(&str, &str)] = &[
     ("visits", include_str!("../../sql/views/visits.sql")),
-    ("users", include_str!("../../sql/views/users.sql")),
     ("sessions", include_str!("../../sql/views/sessions.sql")),
     ("shares", include_str!("../../sql/views/shares.sql")),
 ];
 
 /// Registers the tables of the store, events as of `snapshot`, and the views over them.
 pub(crate) async fn register(context: &SessionContext, store: &Store, snapshot: Snapshot) -> Result<()> {
+    context.register_table("event_catalogue", event_catalogue::table(&snapshot.catalogue)?)?;
     context.register_table("events", Arc::new(EventsTable::new(store, snapshot)?))?;
     context.register_table("quarantine", quarantine::table(store).await?)?;
+    users::register(context, store).await?;
     let zone = store.time_zone().to_string();
     for (name, query) in VIEWS {
         // The zone is an IANA name, checked when the store was opened; it cannot hold a quote.

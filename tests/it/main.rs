@@ -8,18 +8,32 @@ mod embed_functions;
 mod embed_store;
 mod support;
 
+mod at_once; // landings at the same moment
+mod bad_rows; // bad rows do not stop good ones
+mod catalogue; // declared events and properties
+mod clocks; // impossible, skewed and ambiguous times
 mod command_line; // exit codes, whole files or none
 mod conformance; // the cases that other engines and their users wrote down
 mod damage; // broken Parquet files
 mod durability; // kill -9 while landing
 mod embedding; // the programs under tests/embed give the right answers
+mod follow; // files that grow
+mod generate; // made-up traffic is always the same
+mod inputs; // compressed files, patterns, stdin, nested columns
+mod keeping; // verify, vacuum, compaction, what changed
 mod landing; // what lands, what does not, and why
 mod laws; // split, order, batches and partitions do not show in an aggregate
 mod layouts; // files, shards and partitions do not show in a scan
+mod mappings; // the logs of others
 mod oracle_days; // day filters on the views
 mod oracle_funnel; // exhaustive search
 mod oracle_rates; // counting by hand
 mod oracle_session_info; // every field, session by session
 mod oracle_sessions; // boundaries, row by row
+mod power_loss; // what is left on the disk
 mod same_input; // an input counts once
+mod schema_growth; // new columns, wider numbers, clashes
+mod shuffled; // rows in another order, in other files, twice
 mod tidy; // house rules
+mod users; // profiles
+mod writers; // many processes, one store

@@ -8,15 +8,17 @@ use footfall::functions::all;
 use crate::support::repository;
 
 /// Which modules a module may name: the drawing in `lib.rs`, as a table. `calendar`, `config`, `error` and `parquet_gate` may be named by all.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
+    ("generate", &[]),
+    ("folder", &[]),
     ("land", &["store"]),
     ("store", &[]),
     ("tables", &["store", "functions", "plan"]),
     ("functions", &[]),
     ("plan", &["functions"]),
     ("codec", &["functions", "plan", "tables", "store"]),
-    ("engine", &["functions", "plan", "tables", "store"]),
-    ("ask", &["engine"]),
+    ("engine", &["functions", "plan", "folder", "tables", "store"]),
+    ("ask", &["engine", "folder"]),
     ("report", &["ask", "engine"]),
     ("calendar", &[]),
     ("config", &[]),

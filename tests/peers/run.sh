@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Footfall against DuckDB and ClickHouse: the real data's figures, random tables, and the ten bench questions (answers only, no times).
+# Footfall against DuckDB and ClickHouse: the real data's figures, random tables, and the ten bench questions (answers only, no times);
+# and a store read by deltalake, pyarrow and DuckDB.
 # usage: run.sh [TABLES]        how many random tables, 200 unless told
 # The binary is FOOTFALL, or the release build under CARGO_TARGET_DIR. The peers are installed into a venv beside the build and kept for the next run.
 set -euo pipefail
@@ -24,6 +25,7 @@ more=()
 [ -d "$top/../shared/data" ] && more=(--more-data "$top/../shared/data")
 "${python[@]}" "$here/figures.py" --footfall "$footfall" --data "$top/data" "${more[@]}"
 "${python[@]}" "$here/differential.py" --footfall "$footfall" "$tables"
+"${python[@]}" "$here/interop.py" --footfall "$footfall"
 
 # The bench questions on a small input that reaches the day one of them asks for: answers must agree; the time table belongs to a quiet machine.
 scratch=$(mktemp -d)

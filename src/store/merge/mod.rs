@@ -26,14 +26,16 @@ use datafusion::common::{Result, exec_datafusion_err};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
+use super::data_file::Rank;
 use gather::{Segment, gather};
 
-type Batches = BoxStream<'static, Result<RecordBatch>>;
+/// Batches, each with the rank of the file it comes from.
+pub(crate) type Ranked = BoxStream<'static, Result<(Rank, RecordBatch)>>;
 
 /// Merges `inputs`, each sorted by user_id and, where the schema has them, ts (else dt) and seq. Equal rows of different inputs
-/// keep the order of the inputs.
+/// come in the order of their files' ranks, so that neither a compaction nor a partitioning changes it.
 pub(crate) fn merge(
-    inputs: Vec<Batches>,
+    inputs: Vec<Ranked>,
     schema: SchemaRef,
     batch_size: usize,
 ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
@@ -72,7 +74,7 @@ struct Held {
 }
 
 struct Input {
-    stream: Batches,
+    stream: Ranked,
     current: Option<Current>,
 }
 
@@ -86,7 +88,8 @@ struct Current {
 
 /// One user's rows in one batch of one input.
 struct Run {
-    input: usize,
+    /// Between equal rows: the rank of the file, then the number of the input.
+    place: (Rank, usize),
     segment: Segment,
     first: (i64, i64),
     last: (i64, i64),
@@ -198,7 +201,7 @@ impl Merge {
             let end = end_of_run(&current.users, start, current.users.len());
             let order = &self.held.order[current.batch];
             self.runs.push(Run {
-                input,
+                place: (order.rank, input),
                 segment: Segment { batch: current.batch, start, rows: end - start },
                 first: order.key(start),
                 last: order.key(end - 1),
@@ -221,7 +224,7 @@ impl Merge {
     /// Loads the next batch of an input.
     async fn advance(&mut self, input: usize) -> Result<()> {
         self.inputs[input].current = None;
-        while let Some(batch) = self.inputs[input].stream.next().await.transpose()? {
+        while let Some((rank, batch)) = self.inputs[input].stream.next().await.transpose()? {
             if batch.num_rows() == 0 {
                 continue;
             }
@@ -230,7 +233,7 @@ impl Merge {
                 .ok_or_else(|| exec_datafusion_err!("a merge by users needs the column user_id"))?;
             let users = as_string_view_array(users)?.clone();
             self.inputs[input].current = Some(Current { batch: self.held.batches.len(), users, row: 0 });
-            self.held.order.push(RowOrder::of(&batch)?);
+            self.held.order.push(RowOrder::of(&batch, rank)?);
             self.held.batches.push(batch);
             break;
         }
@@ -257,6 +260,7 @@ impl Merge {
 struct RowOrder {
     times: Times,
     seq: Option<Int64Array>,
+    rank: Rank,
 }
 
 enum Times {
@@ -266,14 +270,14 @@ enum Times {
 }
 
 impl RowOrder {
-    fn of(batch: &RecordBatch) -> Result<Self> {
+    fn of(batch: &RecordBatch, rank: Rank) -> Result<Self> {
         let column = |name: &str| batch.column_by_name(name);
         let times = match (column("ts"), column("dt")) {
             (Some(ts), _) => Times::Instants(as_timestamp_microsecond_array(ts)?.clone()),
             (None, Some(dt)) => Times::Days(as_date32_array(dt)?.clone()),
             (None, None) => Times::Unread,
         };
-        Ok(Self { times, seq: column("seq").map(|seq| as_int64_array(seq).cloned()).transpose()? })
+        Ok(Self { times, seq: column("seq").map(|seq| as_int64_array(seq).cloned()).transpose()?, rank })
     }
 
     fn key(&self, row: usize) -> (i64, i64) {
@@ -301,22 +305,22 @@ fn end_of_run(users: &StringViewArray, start: usize, last: usize) -> usize {
     end
 }
 
-/// Appends the runs of one user in the order of (ts, seq), the earlier input first where these are equal.
+/// Appends the runs of one user in the order of (ts, seq), that of the lower rank first where these are equal.
 fn in_order(runs: &mut [Run], order: &[RowOrder], segments: &mut Vec<Segment>) {
-    runs.sort_by_key(|run| (run.first, run.input));
+    runs.sort_by_key(|run| (run.first, run.place));
     // Different days: the runs do not interleave.
-    if runs.windows(2).all(|pair| (pair[0].last, pair[0].input) <= (pair[1].first, pair[1].input)) {
+    if runs.windows(2).all(|pair| (pair[0].last, pair[0].place) <= (pair[1].first, pair[1].place)) {
         segments.extend(runs.iter().map(|run| run.segment));
         return;
     }
-    let mut rows: Vec<((i64, i64), usize, Segment)> = runs
+    let mut rows: Vec<((i64, i64), (Rank, usize), Segment)> = runs
         .iter()
         .flat_map(|run| {
-            let (input, Segment { batch, start, rows }) = (run.input, run.segment);
+            let (place, Segment { batch, start, rows }) = (run.place, run.segment);
             (start..start + rows)
-                .map(move |row| (order[batch].key(row), input, Segment { batch, start: row, rows: 1 }))
+                .map(move |row| (order[batch].key(row), place, Segment { batch, start: row, rows: 1 }))
         })
         .collect();
-    rows.sort_by_key(|(key, input, _)| (*key, *input));
+    rows.sort_by_key(|(key, place, _)| (*key, *place));
     segments.extend(rows.into_iter().map(|(_, _, segment)| segment));
 }

@@ -13,7 +13,7 @@ use std::fmt::{self, Formatter};
 use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, ScalarValue, SplitPoint, Statistics};
@@ -39,11 +39,11 @@ use url::Url;
 
 use super::events::{pruning, table_schema};
 use crate::calendar::days_only_rise;
-use crate::store::FileRange;
 use crate::store::chains::{Ranged, chains};
 use crate::store::merge::merge;
 use crate::store::reader::{FileRead, UserRange, read_in_turn};
-use crate::store::schema::event_schema;
+use crate::store::schema::event_schema_with;
+use crate::store::{FileRange, Rank};
 
 /// A data file, as the scan needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,7 @@ pub(crate) struct ScannedFile {
     pub(crate) size: u64,
     pub(crate) rows: u64,
     pub(crate) range: Option<FileRange>,
+    pub(crate) rank: Rank,
 }
 
 impl Ranged for ScannedFile {
@@ -73,6 +74,8 @@ pub struct ShardScan {
     pub(crate) version: u64,
     /// Zone of the days in `dt`.
     pub(crate) time_zone: String,
+    /// Columns of declared properties, which follow those that every event has.
+    pub(crate) declared: Arc<[FieldRef]>,
     pub(crate) files: Vec<ScannedFile>,
     pub(crate) partitions: Vec<UserRange>,
     /// Columns of the event schema, in this order.
@@ -93,7 +96,8 @@ pub struct ShardScanExec {
 
 impl ShardScanExec {
     pub(crate) fn try_new(scan: ShardScan) -> Result<Self> {
-        let schema: SchemaRef = Arc::new(table_schema(&scan.time_zone).project(&scan.projection)?);
+        let all = table_schema(&event_schema_with(&scan.declared), &scan.time_zone);
+        let schema: SchemaRef = Arc::new(all.project(&scan.projection)?);
         let properties = Arc::new(properties(schema, &scan)?);
         Ok(Self { scan, properties, metrics: ExecutionPlanMetricsSet::new() })
     }
@@ -123,6 +127,8 @@ impl ShardScanExec {
             location: Path::from_url_path(url.path())?,
             size: file.size,
             schema: self.schema(),
+            declared: Arc::clone(&self.scan.declared),
+            rank: file.rank,
             users: users.clone(),
             predicate: predicate.cloned(),
             batch_size: context.session_config().batch_size(),
@@ -227,7 +233,7 @@ impl ExecutionPlan for ShardScanExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let users = &self.scan.partitions[partition];
-        let all = event_schema();
+        let all = event_schema_with(&self.scan.declared);
         let predicate = self.scan.predicate.as_ref().and_then(|predicate| pruning(predicate, &all));
         let chains = chains(&self.scan.files, users)
             .into_iter()
@@ -241,10 +247,11 @@ impl ExecutionPlan for ShardScanExec {
         let ordered = self.scan.ordered && schema.index_of("user_id").is_ok();
         let batches = match chains.len() {
             0 => futures::stream::empty().boxed(),
-            1 => chains.into_iter().next().expect("one chain"),
-            _ if ordered => merge(chains, Arc::clone(&schema), context.session_config().batch_size()).boxed(),
-            // Nobody relies on an order: file after file.
-            _ => futures::stream::iter(chains).flatten().boxed(),
+            2.. if ordered => {
+                merge(chains, Arc::clone(&schema), context.session_config().batch_size()).boxed()
+            }
+            // One chain is in order by itself; where nobody relies on an order, file after file.
+            _ => futures::stream::iter(chains).flatten().map_ok(|(_, batch)| batch).boxed(),
         };
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let batches = batches.inspect_ok(move |batch| {

@@ -1,0 +1,418 @@
+//! Landing what is appended to growing logs, while it is appended.
+//!
+//! ```text
+//!           watch (five times a second)            batch (one commit)                beside
+//! files ─▶ new, renamed, cut? what was appended ─▶ whole rows ─▶ shape ─▶ store      compaction of the small files,
+//!                                                  from offset to offset             files that land as a whole
+//! ```
+//!
+//! Rows of a source are committed when the oldest has waited for [`FollowOptions::every`], or when there are many. The commit
+//! records how far the source has landed, so nothing else needs to be kept, and nothing lands twice or is left out: whoever
+//! follows the source next goes on there. What cannot be read is told once and left; a store that takes nothing is tried
+//! again. Files that were written are merged by `Store::compact_tail` beside the landing; `footfall compact` does the rest.
+
+mod batch;
+mod breaks;
+mod places;
+mod source;
+mod watch;
+mod whole;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::common::{DataFusionError, Result};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::input::MAX_ROW;
+use super::pass::Counts;
+use super::{Format, LandOptions, Landed};
+use crate::store::Store;
+use batch::{Failure, Lander, Outcome};
+use source::{FileKey, Source};
+use watch::{News, Watch};
+use whole::{Ended, land_whole, off_thread};
+
+/// How often the files are looked at.
+const POLL: Duration = Duration::from_millis(200);
+/// Rows and bytes of a source that are committed whatever their age.
+const PART_ROWS: u64 = 200_000;
+const PART_BYTES: usize = 64 << 20;
+/// Commits after which it is seen whether small files are to be merged.
+const COMMITS_A_COMPACTION: u64 = 4;
+/// Waits before a store that took nothing is tried again.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How growing logs are landed.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowOptions {
+    /// A row is committed at most so long after it was read.
+    pub every: Duration,
+    /// Return when nothing was appended for so long; never if `None`.
+    pub idle_exit: Option<Duration>,
+}
+
+impl Default for FollowOptions {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(2), idle_exit: None }
+    }
+}
+
+/// What became of one log: `rows = left_out + landed + duplicates + quarantined`.
+#[derive(Clone, Debug, Default)]
+pub struct Followed {
+    /// What it was called last.
+    pub source: PathBuf,
+    pub rows: u64,
+    /// Rows that the mapping's `where` leaves out.
+    pub left_out: u64,
+    pub landed: u64,
+    pub duplicates: u64,
+    pub quarantined: u64,
+    /// Micro-batches.
+    pub commits: u64,
+    /// Bytes at its end that wait for the end of their row.
+    pub unfinished: u64,
+    /// Bytes that another process has landed meanwhile; their rows are not counted here.
+    pub elsewhere: u64,
+}
+
+/// How far the following is.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowState {
+    /// Logs that are followed.
+    pub sources: usize,
+    /// Rows that were read and committed.
+    pub rows: u64,
+    pub landed: u64,
+    /// How long the oldest row has been waiting that was read and not committed.
+    pub lag: Duration,
+}
+
+/// Hears what happens while logs are followed.
+pub trait FollowListener: Send + Sync {
+    /// After every look at the files.
+    fn state(&self, _state: &FollowState) {}
+    /// Something is not as it should be, and the following goes on; each is told once.
+    fn trouble(&self, _trouble: &DataFusionError) {}
+    /// A file has landed as a whole.
+    fn landed(&self, _landed: &Landed) {}
+}
+
+/// Lands what is and will be appended to the files, folders and patterns `given`, until nothing more comes
+/// ([`FollowOptions::idle_exit`]) or the future is dropped: what was read by then is committed or is not, row by row.
+pub async fn follow(
+    store: &Store,
+    given: &[String],
+    options: &LandOptions,
+    follow: &FollowOptions,
+    listener: &dyn FollowListener,
+) -> Result<Vec<Followed>> {
+    let mut options = options.clone();
+    options.batch_rows = options.batch_rows.max(1);
+    let options = Arc::new(options);
+    let part = (options.memory_limit / 16).clamp(1 << 20, PART_BYTES);
+    // A row that has not ended may be longer than a part.
+    let mut watch = Watch::new(given, &options, part, 2 * part + 2 * MAX_ROW)?;
+    let mut following = Following {
+        store,
+        follow,
+        listener,
+        lander: Lander::new(store.clone(), Arc::clone(&options)),
+        options,
+        part,
+        accounts: BTreeMap::new(),
+        beside: Beside::default(),
+        trouble: Trouble::default(),
+        unsure: HashSet::new(),
+        active: Instant::now(),
+    };
+    loop {
+        let news;
+        (watch, news) = off_thread(move || {
+            let news = watch.look();
+            Ok((watch, news))
+        })
+        .await?;
+        following.hear(&mut watch, news).await;
+        following.land_due(&mut watch).await?;
+        following.look_beside(&mut watch);
+        listener.state(&following.state(&watch));
+        if following.is_over(&watch) {
+            return Ok(following.finish(&watch).await);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+struct Following<'a> {
+    store: &'a Store,
+    options: Arc<LandOptions>,
+    follow: &'a FollowOptions,
+    listener: &'a dyn FollowListener,
+    lander: Lander,
+    /// Bytes of a source that are committed whatever their age.
+    part: usize,
+    accounts: BTreeMap<u128, Followed>,
+    beside: Beside,
+    trouble: Trouble,
+    /// Sources whose last commit failed: perhaps part of it is there.
+    unsure: HashSet<u128>,
+    /// When something last happened.
+    active: Instant,
+}
+
+impl Following<'_> {
+    async fn hear(&mut self, watch: &mut Watch, news: News) {
+        if news.moved {
+            self.active = Instant::now();
+        }
+        news.messages.iter().for_each(|message| self.listener.trouble(message));
+        self.beside.queue.extend(news.whole);
+        for candidate in news.candidates {
+            let (id, path) = (candidate.head.id, candidate.path.clone());
+            match self.store.followed(id).await {
+                Ok(reached) => {
+                    if let Some(message) = watch.follow(candidate, reached) {
+                        self.listener.trouble(&message);
+                    }
+                    if watch.source(id).is_some() {
+                        self.accounts.entry(id).or_default().source = path;
+                    }
+                }
+                // It is met again at the next look.
+                Err(e) => self.fail(e),
+            }
+        }
+    }
+
+    /// Commits what has waited long enough, the oldest first.
+    async fn land_due(&mut self, watch: &mut Watch) -> Result<()> {
+        let is_due = |source: &Source| {
+            let (bytes, rows) = source.waiting();
+            let waited = source.since.is_some_and(|since| since.elapsed() >= self.follow.every);
+            bytes > 0 && (waited || source.ended || rows >= PART_ROWS || bytes >= self.part / 2)
+        };
+        let mut due: Vec<(Option<Instant>, u128)> = watch
+            .sources
+            .iter()
+            .filter(|source| is_due(source))
+            .map(|source| (source.since, source.head.id))
+            .collect();
+        due.sort_unstable();
+        for (_, id) in due {
+            self.active = Instant::now();
+            if self.trouble.is_to_wait() {
+                break;
+            }
+            self.land_part(watch, id).await?;
+        }
+        Ok(())
+    }
+
+    async fn land_part(&mut self, watch: &mut Watch, id: u128) -> Result<()> {
+        let Some(source) = watch.source(id) else { return Ok(()) };
+        if self.unsure.contains(&id) {
+            match self.store.followed(id).await {
+                Ok((offset, rejected)) => source.stand_at(offset, rejected),
+                Err(e) => {
+                    self.fail(e);
+                    return Ok(());
+                }
+            }
+            self.unsure.remove(&id);
+        }
+        let Some(part) = source.part() else { return Ok(()) };
+        let taken = Instant::now();
+        match self.lander.land(&part).await {
+            Ok(Outcome::Landed(counts)) => {
+                source.landed(part.to, taken);
+                self.trouble = Trouble::default();
+                self.beside.commits += 1;
+                let account = self.accounts.entry(id).or_default();
+                account.source = part.path;
+                account.commits += 1;
+                account.count(&counts);
+            }
+            Ok(Outcome::Elsewhere((offset, rejected))) => source.stand_at(offset, rejected),
+            Err(Failure::Source(e)) => {
+                if let Some(message) = watch.set_aside(id, e) {
+                    self.listener.trouble(&message);
+                }
+            }
+            Err(Failure::Store(e)) => {
+                self.unsure.insert(id);
+                self.fail(e);
+            }
+            Err(memory) => return Err(memory.into_error()),
+        }
+        Ok(())
+    }
+
+    /// The store does not take anything at present.
+    fn fail(&mut self, error: DataFusionError) {
+        if self.trouble.until.is_none() {
+            self.listener.trouble(&error.context("nothing is lost, it is tried again until it works"));
+        }
+        self.trouble.wait_longer();
+    }
+
+    fn tell(&self, watch: &mut Watch, error: DataFusionError) {
+        if let Some(message) = watch.tell(error) {
+            self.listener.trouble(&message);
+        }
+    }
+
+    /// Sees what has ended beside the landing, and begins what is due.
+    fn look_beside(&mut self, watch: &mut Watch) {
+        while let Some(done) = self.beside.tasks.try_join_next() {
+            self.end(watch, done);
+        }
+        if !self.beside.compacts && self.beside.commits >= COMMITS_A_COMPACTION {
+            self.beside.commits = 0;
+            self.beside.compacts = true;
+            let (store, memory) = (self.store.clone(), self.options.memory_limit / 8);
+            let runtime = Handle::current();
+            // On a thread of its own, because merging leaves a thread of the runtime no time for anything else.
+            self.beside.tasks.spawn_blocking(move || {
+                Done::Compacted(runtime.block_on(async {
+                    while store.compact_tail(memory).await?.is_some() {}
+                    Ok::<(), DataFusionError>(())
+                }))
+            });
+        }
+        if !self.beside.lands
+            && let Some((path, key, format)) = self.beside.queue.pop_front()
+        {
+            self.beside.lands = true;
+            let store = self.store.clone();
+            let mut options = LandOptions::clone(&self.options);
+            options.memory_limit /= 2;
+            let runtime = Handle::current();
+            self.beside.tasks.spawn_blocking(move || {
+                let ended = runtime.block_on(land_whole(store, path.clone(), key, format, options));
+                Done::Whole(path, key, ended)
+            });
+        }
+    }
+
+    fn end(&mut self, watch: &mut Watch, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(Done::Compacted(ended)) => {
+                self.beside.compacts = false;
+                if let Err(e) = ended {
+                    self.tell(watch, e.context("small files are not merged"));
+                }
+            }
+            Ok(Done::Whole(path, key, ended)) => {
+                self.active = Instant::now();
+                self.beside.lands = false;
+                watch.waiting.ended(key, ended.is_ok());
+                match ended {
+                    Ok(Ended::Landed(landed)) => self.listener.landed(&landed),
+                    Ok(Ended::Rest(id, counts)) => {
+                        let account = self.accounts.entry(id).or_default();
+                        account.source = path;
+                        account.count(&counts);
+                    }
+                    Err(e) => self.tell(watch, super::pass::naming(&path, e)),
+                }
+            }
+            Err(e) => {
+                (self.beside.compacts, self.beside.lands) = (false, false);
+                self.tell(watch, DataFusionError::External(Box::new(e)));
+            }
+        }
+    }
+
+    fn state(&self, watch: &Watch) -> FollowState {
+        let oldest = watch.sources.iter().filter_map(|source| source.since).min();
+        FollowState {
+            sources: watch.sources.len(),
+            rows: self.accounts.values().map(|account| account.rows).sum(),
+            landed: self.accounts.values().map(|account| account.landed).sum(),
+            lag: oldest.map(|oldest| oldest.elapsed()).unwrap_or_default(),
+        }
+    }
+
+    fn is_over(&self, watch: &Watch) -> bool {
+        let waits = watch.sources.iter().any(|source| source.waiting().0 > 0);
+        let busy = waits || self.beside.lands || !self.beside.queue.is_empty();
+        !busy && self.follow.idle_exit.is_some_and(|idle| self.active.elapsed() >= idle)
+    }
+
+    async fn finish(mut self, watch: &Watch) -> Vec<Followed> {
+        // What is merged at the moment is worth waiting for; it would be done again.
+        while self.beside.tasks.join_next().await.is_some() {}
+        for source in &watch.sources {
+            let account = self.accounts.entry(source.head.id).or_default();
+            account.source = source.path.clone();
+            account.unfinished = source.unfinished();
+            account.elsewhere = source.elsewhere;
+        }
+        let begun = watch.begun.iter().map(|(path, bytes)| Followed {
+            source: path.clone(),
+            unfinished: *bytes,
+            ..Followed::default()
+        });
+        let mut all: Vec<Followed> = self.accounts.into_values().chain(begun).collect();
+        all.sort_by(|one, other| one.source.cmp(&other.source));
+        all
+    }
+}
+
+impl Followed {
+    fn count(&mut self, counts: &Counts) {
+        self.rows += counts.rows;
+        self.left_out += counts.left_out;
+        self.landed += counts.landed;
+        self.duplicates += counts.duplicates;
+        self.quarantined += counts.quarantined;
+    }
+}
+
+fn add(sum: &mut Counts, more: &Counts) {
+    sum.rows += more.rows;
+    sum.left_out += more.left_out;
+    sum.landed += more.landed;
+    sum.duplicates += more.duplicates;
+    sum.quarantined += more.quarantined;
+}
+
+/// What runs beside the landing of rows, which it must not hold up.
+#[derive(Default)]
+struct Beside {
+    tasks: JoinSet<Done>,
+    compacts: bool,
+    /// Commits since the last compaction began.
+    commits: u64,
+    lands: bool,
+    queue: VecDeque<(PathBuf, FileKey, Format)>,
+}
+
+enum Done {
+    Compacted(Result<()>),
+    Whole(PathBuf, FileKey, Result<Ended>),
+}
+
+/// A store that takes nothing is asked again after growing waits.
+#[derive(Default)]
+struct Trouble {
+    wait: Duration,
+    until: Option<Instant>,
+}
+
+impl Trouble {
+    fn wait_longer(&mut self) {
+        self.wait = (self.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+        self.until = Some(Instant::now() + self.wait);
+    }
+
+    fn is_to_wait(&self) -> bool {
+        self.until.is_some_and(|until| until > Instant::now())
+    }
+}

@@ -1,0 +1,74 @@
+//! Tables `user_profiles`, what the users files say, and `users`, which knows the page views, too.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::common::Result;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::prelude::SessionContext;
+
+use crate::store::users::{Profiles, UPDATED_AT_OF, profile_schema};
+use crate::store::{Store, table_url};
+
+const WITHOUT_PROFILES: &str = include_str!("../../sql/views/users.sql");
+const WITH_PROFILES: &str = include_str!("../../sql/views/users_with_profiles.sql");
+
+/// Registers both; `events` has to be there.
+pub(super) async fn register(context: &SessionContext, store: &Store) -> Result<()> {
+    let profiles = store.profiles().await?;
+    let query = match &profiles {
+        Some(profiles) => {
+            context.register_table("user_profiles", table(store, profiles)?)?;
+            with_profiles(&profiles.schema, store.time_zone().name())
+        }
+        None => {
+            let empty = MemTable::try_new(without_times(&profile_schema()), vec![vec![]])?;
+            context.register_table("user_profiles", Arc::new(empty))?;
+            WITHOUT_PROFILES.trim().to_string()
+        }
+    };
+    let plan = context.state().create_logical_plan(&query).await.map_err(|e| e.context("view users"))?;
+    context.register_table("users", Arc::new(ViewTable::new(plan, Some(query))))?;
+    Ok(())
+}
+
+/// The profiles, read by DataFusion's own Parquet scan.
+fn table(store: &Store, profiles: &Profiles) -> Result<Arc<dyn TableProvider>> {
+    let folder = table_url(store.root(), "users")?;
+    let urls = profiles
+        .files
+        .iter()
+        .map(|file| ListingTableUrl::parse(format!("{folder}{}", file.path)))
+        .collect::<Result<Vec<_>>>()?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(options)
+        .with_schema(without_times(&profiles.schema));
+    Ok(Arc::new(ListingTable::try_new(config)?))
+}
+
+fn with_profiles(schema: &SchemaRef, time_zone: &str) -> String {
+    let columns: Vec<String> = without_times(schema)
+        .fields()
+        .iter()
+        .filter(|field| field.name() != "user_id")
+        .map(|field| format!("\"{}\"", field.name().replace('"', "\"\"")))
+        .collect();
+    let list = |form: fn(&String) -> String| columns.iter().map(form).collect::<Vec<_>>().join(", ");
+    WITH_PROFILES
+        .trim()
+        .replace("{time_zone}", time_zone)
+        .replace("{picked}", &list(|name| format!("max({name}) AS {name}")))
+        .replace("{nulls}", &list(|name| format!("NULL AS {name}")))
+        .replace("{given}", &list(String::clone))
+}
+
+/// The columns of SQL.
+fn without_times(schema: &Schema) -> SchemaRef {
+    let fields: Vec<Arc<Field>> =
+        schema.fields().iter().filter(|field| field.name() != UPDATED_AT_OF).cloned().collect();
+    Arc::new(Schema::new(fields))
+}
