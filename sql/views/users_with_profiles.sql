@@ -25,10 +25,10 @@ FROM (
     UNION ALL
     SELECT
         user_id,
-        profile_first_seen,
-        NULL,
-        CAST(profile_first_seen AT TIME ZONE '{time_zone}' AS DATE),
-        NULL,
+        profile_first_seen AS first_seen,
+        NULL AS last_seen,
+        CAST(profile_first_seen AT TIME ZONE '{time_zone}' AS DATE) AS first_dt,
+        NULL AS last_dt,
         {given}
     FROM user_profiles
 ) AS parts

@@ -122,7 +122,7 @@ fn find_faults(expressions: &[Expression], batch: &RecordBatch, first: usize, fa
     }
     let Err((name, error)) = try_evaluate(expressions, batch) else { return };
     if rows == 1 {
-        let reason = format!("{name}: {}", error.strip_backtrace());
+        let reason = format!("{name}: {}", error.message());
         let fault = match name {
             WHERE => Fault::of_row(reason),
             column => Fault::of_column(column, reason),

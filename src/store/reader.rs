@@ -1,5 +1,6 @@
 //! One data file as a stream of batches: the wanted columns, the row groups that can matter, the wanted users.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array, new_null_array};
@@ -7,10 +8,10 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::cast::{as_map_array, as_string_view_array};
 use datafusion::common::pruning::PruningStatistics;
-use datafusion::common::{Column, DataFusionError, Result, ScalarValue, exec_datafusion_err};
+use datafusion::common::{Column, DataFusionError, Result, ScalarValue, exec_datafusion_err, exec_err};
 use datafusion::physical_optimizer::pruning::PruningPredicate;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
@@ -71,7 +72,8 @@ impl FileRead {
     /// Opens the file. The rows come in the order of the file.
     pub(crate) async fn open(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let location = self.location.clone();
-        self.open_inner().await.map_err(|e| e.context(format!("data file {location}")))
+        let opened = AssertUnwindSafe(self.open_inner()).catch_unwind().await;
+        opened.unwrap_or_else(|_| broken()).map_err(|e| e.context(format!("data file {location}")))
     }
 
     async fn open_inner(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
@@ -110,8 +112,13 @@ impl FileRead {
             .with_batch_size(self.batch_size)
             .build()?;
         let location = self.location.clone();
+        // Some damages make the decoder panic.
+        let stream = AssertUnwindSafe(stream).catch_unwind().map(|read| match read {
+            Ok(read) => read.map_err(DataFusionError::from),
+            Err(_) => broken(),
+        });
         Ok(stream
-            .map_err(move |e| DataFusionError::from(e).context(format!("data file {location}")))
+            .map_err(move |e| e.context(format!("data file {location}")))
             .try_filter_map(move |batch| {
                 let batch = self.shape(batch, cut, &undeclared);
                 async move { batch.map(|batch| (batch.num_rows() > 0).then_some(batch)) }
@@ -211,6 +218,11 @@ impl FileRead {
             datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
+}
+
+/// What a panic of the decoder becomes.
+fn broken<T>() -> Result<T> {
+    exec_err!("it is broken in a way that its reader fails on; footfall verify says more")
 }
 
 /// Files one after the other, for the merge; each is opened when the one before it is done.

@@ -129,10 +129,17 @@ fn the_year_10000_is_rejected() {
 fn seconds_and_milliseconds_are_not_guessed() {
     // Expected: 1,767,225,600 s is 2026-01-01; as ms it is in January 1970, and the ms of that day as s are in the year 57970.
     kept(r#""ts": 1767225600000"#, "2026-01-01T00:00:00Z");
-    rejected(r#""ts": 1767225600"#, "ts is before 1990-01-01");
+    rejected(
+        r#""ts": 1767225600"#,
+        "ts is before 1990-01-01, but would be 2026-01-01T00:00:00Z in another unit; is its unit s instead of ms?",
+    );
     assert_eq!(local("UTC", "1767225600"), "2026-01-01T00:00:00Z");
     assert_eq!(local("UTC", "1767225600.25"), "2026-01-01T00:00:00.250Z");
-    assert_eq!(local("UTC", "1767225600000"), "ts is more than 24 hours after the landing");
+    assert_eq!(
+        local("UTC", "1767225600000"),
+        "ts is more than 24 hours after the landing, but would be 2026-01-01T00:00:00Z in another unit; \
+         is its unit ms instead of s?"
+    );
 }
 
 #[test]
@@ -177,8 +184,8 @@ fn a_day_in_newfoundland_may_come_back() {
     let times =
         ["2010-11-07T02:29:59Z", "2010-11-07T02:30:00Z", "2010-11-07T02:31:00Z", "2010-11-07T03:30:00Z"];
     assert_eq!(days("America/St_Johns", &times), ["2010-11-06", "2010-11-07", "2010-11-06", "2010-11-07"]);
-    let times = ["2026-07-01T02:29:59Z", "2026-07-01T02:30:00Z"];
-    assert_eq!(days("America/St_Johns", &times), ["2026-06-30", "2026-07-01"]);
+    let times = ["2025-07-01T02:29:59Z", "2025-07-01T02:30:00Z"];
+    assert_eq!(days("America/St_Johns", &times), ["2025-06-30", "2025-07-01"]);
 }
 
 /// The event is in the store at the time `utc`.

@@ -58,7 +58,7 @@ fn days_that_a_landing_touched_are_told() {
 
     let stored = ask(
         &engine(&store),
-        "select cast(cast(dt as int) as bigint), count(*) from events group by dt order by dt",
+        "select cast(cast(dt as int) as bigint) as day, count(*) from events group by 1 order by 1",
     );
     let made: Vec<Vec<String>> = by_day(&landings.concat())
         .iter()

@@ -24,7 +24,7 @@ fn a_good_store_is_sound() {
         land(&store, &format!("week{week}"), &rows(2, week * 7..week * 7 + 7));
     }
     let bad = dir.path().join("bad.jsonl");
-    fs::write(&bad, "no json\n").expect("a file");
+    fs::write(&bad, "{}\n").expect("a file");
     block_on(land_file(&store, &bad, "footfall")).expect("a landing of a rejected row");
     let verified = block_on(store.verify(2)).expect("a verification");
     assert_eq!((verified.problems.as_slice(), verified.files, verified.rows), (&[][..], 4, 43));
