@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Sql(SqlArgs),
     /// Run reports: every .sql file with a title, to CSV, JSON or Markdown
     Report(ReportArgs),
-    /// Bring a store's files to one per shard and week
+    /// Bring a store's files to one per shard and day, finished week, or month of old weeks
     Compact(CompactArgs),
     /// Read every file of a store and say which are not what was written
     Verify(StoreArgs),
@@ -74,7 +74,7 @@ impl Limits {
 pub(crate) struct LandArgs {
     /// Files to land: JSON lines, CSV with a header, Parquet or lines of a server's log; the text ones also as .gz or .zst.
     /// A quoted pattern such as 'logs/*.jsonl' is expanded, '-' is stdin
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "catalogue", value_name = "FILE")]
     pub(crate) files: Vec<String>,
     /// Folder of the store; made if it does not exist
     #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]

@@ -38,7 +38,13 @@ pub(super) async fn register_files(context: &SessionContext, statement: &Stateme
 }
 
 fn looks_like_a_file(name: &str) -> bool {
-    !name.contains("://") && (name.contains(['/', '\\']) || Kind::of(name).is_some())
+    !name.contains("://")
+        && (name.contains(['/', '\\']) || Kind::of(name).is_some() || has_a_log(Path::new(name)))
+}
+
+/// Whether the folder is a store or a table of one.
+fn has_a_log(path: &Path) -> bool {
+    path.join("_delta_log").is_dir() || path.join("events").join("_delta_log").is_dir()
 }
 
 async fn table_of(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
@@ -50,7 +56,7 @@ async fn table_of(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvi
         return plan_err!("file '{name}' does not exist{}", did_you_mean(name, &near));
     }
     let is_folder = path.is_dir();
-    if path.join("_delta_log").is_dir() || path.join("events").join("_delta_log").is_dir() {
+    if has_a_log(path) {
         return plan_err!(
             "'{name}' belongs to a table with a log, and such a folder also holds files that were replaced; \
              open the store instead: --store DIR"

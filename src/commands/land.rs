@@ -30,6 +30,10 @@ pub(crate) async fn run(args: &LandArgs, limits: &Limits) -> Result<Outcome> {
     if args.follow {
         return follow::run(args, options, catalogue.as_ref(), limits).await;
     }
+    let target = Target { store: &args.store, time_zone: args.tz.as_deref(), catalogue: catalogue.as_ref() };
+    if args.files.is_empty() {
+        return declare(target, limits).await;
+    }
     let sources = {
         let (files, format) = (args.files.clone(), options.format.or(options.map.format()));
         // Beside the runtime, so that Ctrl-C ends the reading of stdin.
@@ -37,13 +41,21 @@ pub(crate) async fn run(args: &LandArgs, limits: &Limits) -> Result<Outcome> {
             .await
             .map_err(|e| DataFusionError::External(Box::new(e)))??
     };
-    let target = Target { store: &args.store, time_zone: args.tz.as_deref(), catalogue: catalogue.as_ref() };
     if args.dry_run {
         return preview::run(&sources.files, &options, target, limits).await;
     }
     let landed = land_files(&sources.files, target, &options, limits).await?;
     let was_rejected = landed.iter().any(|landed| landed.quarantined > 0);
     Ok(if args.strict && was_rejected { Outcome::Rejected } else { Outcome::Done })
+}
+
+/// A catalogue without a file to land.
+async fn declare(target: Target<'_>, limits: &Limits) -> Result<Outcome> {
+    let store = target.open().await?;
+    let declared = store.snapshot().await?.catalogue;
+    let columns = declared.fields().len();
+    tell(limits, format!("{}: {columns} declared properties", store.root().display()))?;
+    Ok(Outcome::Done)
 }
 
 /// Where to land, and what the store is to know before.
@@ -98,7 +110,7 @@ pub(crate) async fn land_files(
 /// Every row of a file, by what became of it.
 pub(crate) fn account(name: &str, landed: &Landed) -> String {
     if landed.already {
-        return format!("{name}: has landed before, nothing to do");
+        return format!("{name}: has landed before under a mapping of this name, nothing to do");
     }
     let mut parts = vec![format!("{} landed", grouped(landed.landed))];
     let others = [

@@ -77,7 +77,8 @@ fn check_times(column: &ArrayRef, received_at: Option<&ArrayRef>, limits: &Limit
     let received = received.map(|received| received.as_primitive::<TimestampMicrosecondType>());
     let earliest = limits.earliest.timestamp_micros();
     let future = limits.future.num_microseconds().unwrap_or(i64::MAX);
-    let latest = limits.now.timestamp_micros().saturating_add(future);
+    let now = limits.now.timestamp_micros();
+    let latest = now.saturating_add(future);
     if times.null_count() == 0 && received.is_none() {
         let (first, last) = times
             .values()
@@ -95,7 +96,9 @@ fn check_times(column: &ArrayRef, received_at: Option<&ArrayRef>, limits: &Limit
         let time = times.value(row);
         let received = received.filter(|received| received.is_valid(row)).map(|received| received.value(row));
         let (latest, after) = match received {
-            Some(received) => (received.saturating_add(future), "received_at"),
+            // What is received after the landing is no less impossible.
+            Some(received) if received < now => (received.saturating_add(future), "received_at"),
+            Some(_) => (latest, "the landing"),
             None => (latest, "the landing"),
         };
         if time < earliest {

@@ -23,6 +23,10 @@ pub(super) struct EventIds {
     winners: HashMap<u64, Winner, BuildHasherDefault<Hashed>>,
     /// Ids in the store, of the days that were looked up.
     stored: BTreeMap<i32, IdSet>,
+    /// Days with more ids than there is room for: looked up batch by batch.
+    too_large: BTreeSet<i32>,
+    /// Ids of those days that are in the store and in the present batch.
+    repeated: HashSet<u64, BuildHasherDefault<Hashed>>,
     /// Version of the store at the first look-up: what others add later is compared before the commit.
     version: Option<u64>,
     overtaken: bool,
@@ -46,6 +50,8 @@ impl EventIds {
         Self {
             winners: HashMap::default(),
             stored: BTreeMap::new(),
+            too_large: BTreeSet::new(),
+            repeated: HashSet::default(),
             version: None,
             overtaken: false,
             settled: false,
@@ -113,6 +119,12 @@ impl EventIds {
         }
         let days = events.column(schema.index_of("dt")?).as_primitive::<Date32Type>().values();
         self.look_up(store, days).await?;
+        if days.iter().any(|day| self.too_large.contains(day)) {
+            let rows =
+                (0..ids.len()).filter(|row| ids.is_valid(*row) && self.too_large.contains(&days[*row]));
+            let asked = rows.map(|row| (days[row], event_id_hash(ids.value(row), days[row]))).collect();
+            self.look_up_batch(store, &asked).await?;
+        }
         let received =
             events.column(schema.index_of("received_at")?).as_primitive::<TimestampMicrosecondType>();
         let lands: Vec<bool> = (0..ids.len())
@@ -123,13 +135,15 @@ impl EventIds {
                 ids.is_null(row) || ids.value(row).is_empty() || self.lands(ids.value(row), winner)
             })
             .collect();
-        self.check_memory(days)?;
+        self.make_room(days);
+        self.check_memory()?;
         Ok(lands.contains(&false).then(|| BooleanArray::from(lands)))
     }
 
     fn lands(&mut self, id: &str, row: Winner) -> bool {
         let id = event_id_hash(id, row.day);
-        if self.stored.get(&row.day).is_some_and(|stored| stored.contains(id)) {
+        if self.repeated.contains(&id) || self.stored.get(&row.day).is_some_and(|stored| stored.contains(id))
+        {
             return false;
         }
         if self.settled {
@@ -151,7 +165,8 @@ impl EventIds {
 
     /// Reads the stored ids of days that were not seen before, a run of adjacent days at a time.
     async fn look_up(&mut self, store: &Store, days: &[i32]) -> Result<()> {
-        let new: BTreeSet<i32> = days.iter().copied().filter(|day| !self.stored.contains_key(day)).collect();
+        let is_new = |day: &i32| !self.stored.contains_key(day) && !self.too_large.contains(day);
+        let new: BTreeSet<i32> = days.iter().copied().filter(is_new).collect();
         let mut runs: Vec<(i32, i32)> = vec![];
         for day in &new {
             match runs.last_mut() {
@@ -167,36 +182,58 @@ impl EventIds {
             });
             while let Some(ids) = stored.try_next().await? {
                 for (day, id) in ids {
-                    self.stored.entry(day).or_default().insert(id);
+                    // A day that turned out too large meanwhile is not there any more.
+                    if let Some(day) = self.stored.get_mut(&day) {
+                        day.insert(id);
+                    }
                 }
-                self.check_memory(days)?;
+                self.make_room(days);
             }
         }
         Ok(())
     }
 
-    /// Forgets the oldest days that the batch with `days` does not need, before it gives up.
-    fn check_memory(&mut self, days: &[i32]) -> Result<()> {
-        let winners = self.winners.capacity() * (size_of::<(u64, Winner)>() + 1);
-        let bytes =
-            |stored: &BTreeMap<i32, IdSet>| winners + stored.values().map(IdSet::bytes).sum::<usize>();
-        if bytes(&self.stored) <= self.limit {
-            return Ok(());
-        }
-        let needed: BTreeSet<i32> = days.iter().copied().collect();
-        while bytes(&self.stored) > self.limit {
-            // A day that is needed again is looked up again.
-            let Some(day) = self.stored.keys().find(|day| !needed.contains(day)).copied() else {
-                let stored: usize = self.stored.values().map(IdSet::len).sum();
-                return Err(DataFusionError::ResourcesExhausted(format!(
-                    "{} event ids to compare take {} MiB, the limit for them is {} MiB; raise the memory limit or split the file",
-                    self.winners.len() + stored,
-                    bytes(&self.stored) >> 20,
-                    self.limit >> 20
-                )));
-            };
-            self.stored.remove(&day);
+    /// Which of the ids, each with its day, are in the store?
+    async fn look_up_batch(&mut self, store: &Store, asked: &HashSet<(i32, u64)>) -> Result<()> {
+        self.repeated.clear();
+        let days = || asked.iter().map(|(day, _)| *day);
+        let (Some(first), Some(last)) = (days().min(), days().max()) else { return Ok(()) };
+        let (version, mut stored) = store.stored_event_ids((first, last)).await?;
+        self.version.get_or_insert(version);
+        while let Some(ids) = stored.try_next().await? {
+            self.repeated.extend(ids.into_iter().filter(|id| asked.contains(id)).map(|(_, id)| id));
         }
         Ok(())
+    }
+
+    /// Forgets stored days until the rest fits: those that the batch with `days` does not need first, the oldest of them
+    /// first. What is forgotten though it is needed is too large to be held.
+    fn make_room(&mut self, days: &[i32]) {
+        while self.bytes() > self.limit {
+            let idle = self.stored.keys().find(|day| !days.contains(day)).copied();
+            let Some(day) = idle.or_else(|| self.stored.keys().next().copied()) else { return };
+            self.stored.remove(&day);
+            if idle.is_none() {
+                self.too_large.insert(day);
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let winners = self.winners.capacity() * (size_of::<(u64, Winner)>() + 1);
+        winners + self.stored.values().map(IdSet::bytes).sum::<usize>()
+    }
+
+    /// The ids of the input itself are needed to its end.
+    fn check_memory(&self) -> Result<()> {
+        if self.bytes() <= self.limit {
+            return Ok(());
+        }
+        Err(DataFusionError::ResourcesExhausted(format!(
+            "{} event ids of one input take {} MiB, the limit for them is {} MiB; raise the memory limit or split the file",
+            self.winners.len(),
+            self.bytes() >> 20,
+            self.limit >> 20
+        )))
     }
 }

@@ -32,10 +32,6 @@ impl IdSet {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.sorted + self.recent.len()
-    }
-
     /// Bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
         let sorted: usize = self.buckets.iter().map(Vec::capacity).sum();
@@ -44,6 +40,10 @@ impl IdSet {
 
     fn sort(&mut self) {
         self.buckets.resize_with(1 << BUCKET_BITS, Vec::new);
+        let mut more = [0; 1 << BUCKET_BITS];
+        self.recent.iter().for_each(|id| more[bucket(*id)] += 1);
+        // A vector that grows by itself would double.
+        self.buckets.iter_mut().zip(more).for_each(|(ids, more)| ids.reserve_exact(more));
         for id in self.recent.drain() {
             self.buckets[bucket(id)].push(id);
             self.sorted += 1;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::{concat_batches, filter_record_batch};
+use datafusion::common::cast::{as_date32_array, as_string_view_array};
 use datafusion::common::{Result, exec_datafusion_err};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::input;
 use super::pass::naming;
@@ -16,7 +16,7 @@ use super::quarantine::Reject;
 use super::shape::{Shaped, Shaper};
 use super::sources::shown;
 use super::{LandOptions, Mapping};
-use crate::store::Catalogue;
+use crate::store::{Catalogue, event_id_hash};
 
 /// What a landing of one file would do: `rows = left_out + would_land + duplicates + quarantined`.
 #[derive(Clone, Debug)]
@@ -110,26 +110,32 @@ impl Seen {
     }
 
     fn add(&mut self, shaped: Shaped) -> Result<()> {
-        let duplicates = if self.has_ids { self.repeated(&shaped.events)? } else { 0 };
+        let all = shaped.events.num_rows();
+        let events = if self.has_ids { self.without_repeated(&shaped.events)? } else { shaped.events };
         let preview = &mut self.preview;
         preview.rows += shaped.rows;
         preview.left_out += shaped.left_out;
-        preview.duplicates += duplicates;
-        preview.would_land += shaped.events.num_rows() as u64 - duplicates;
+        preview.duplicates += (all - events.num_rows()) as u64;
+        preview.would_land += events.num_rows() as u64;
         preview.quarantined += shaped.rejects.len() as u64;
         let shown: usize = self.first.iter().map(RecordBatch::num_rows).sum();
         if shown < SHOWN {
-            self.first.push(shaped.events.slice(0, shaped.events.num_rows().min(SHOWN - shown)));
+            self.first.push(events.slice(0, events.num_rows().min(SHOWN - shown)));
         }
         shaped.rejects.into_iter().for_each(|reject| self.reject(reject));
         Ok(())
     }
 
-    /// How many events have an id that was seen before. Which of them lands does not change their number.
-    fn repeated(&mut self, events: &RecordBatch) -> Result<u64> {
-        let ids = events.column(events.schema_ref().index_of("event_id")?).as_string_view();
-        let ids = ids.iter().flatten().filter(|id| !id.is_empty());
-        Ok(ids.filter(|id| !self.ids.insert(xxh3_64(id.as_bytes()))).count() as u64)
+    /// The events whose id was not seen before on their day. Which of equal ones lands does not change their number.
+    fn without_repeated(&mut self, events: &RecordBatch) -> Result<RecordBatch> {
+        let ids = as_string_view_array(events.column(events.schema_ref().index_of("event_id")?))?;
+        let days = as_date32_array(events.column(events.schema_ref().index_of("dt")?))?;
+        let is_new = |(id, day): (Option<&str>, &i32)| match id {
+            Some(id) if !id.is_empty() => self.ids.insert(event_id_hash(id, *day)),
+            _ => true,
+        };
+        let new: Vec<bool> = ids.iter().zip(days.values()).map(is_new).collect();
+        Ok(filter_record_batch(events, &BooleanArray::from(new))?)
     }
 
     fn reject(&mut self, reject: Reject) {

@@ -32,7 +32,7 @@ pub struct Changes {
 }
 
 impl Store {
-    /// The days whose figures may differ from those of `version` of the events table.
+    /// The days to which rows were added after `version` of the events table. An open may reach into the days beside them.
     pub async fn changed_since(&self, version: u64) -> Result<Changes> {
         let (now, added) = self.events.since(version).await?;
         let mut days = BTreeMap::new();

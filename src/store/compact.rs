@@ -27,7 +27,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::catalogue::{Catalogue, PREFIX};
 use super::chains::chains;
-use super::data_file::{DataFile, FileRange, Rank};
+use super::data_file::{DataFile, FileRange, Stamp};
 use super::encode::EventWriter;
 use super::landing::{blocking, fresh_name, put};
 use super::log::{Change, Committed};
@@ -84,6 +84,7 @@ impl Store {
     /// Compacts the events table while others land and read.
     pub async fn compact(&self, options: &CompactOptions) -> Result<Compacted> {
         let start = Instant::now();
+        self.merge_rejected(2).await?;
         for attempt in 0..ATTEMPTS {
             // The day that is being landed on changes under a follower's hands: it stays out once it was in the way.
             if let Some(compacted) = self.try_compact(options, start, attempt > 0).await? {
@@ -112,7 +113,14 @@ impl Store {
         let periods = Periods::new(&snapshot, options);
         let mut old = if resplit { snapshot.files.clone() } else { unsettled(&snapshot, &splits, &periods) };
         if finished_days {
-            old.retain(|file| file.range.as_ref().is_none_or(|range| range.dt.1 < periods.newest));
+            let (growing, mut finished): (Vec<_>, Vec<_>) = old
+                .into_iter()
+                .partition(|file| file.range.as_ref().is_some_and(|range| range.dt.1 >= periods.newest));
+            // What follows a file that stays out must not come before its equal rows.
+            finished.retain(|file| {
+                !growing.iter().any(|other| other.rank < file.rank && share_a_day(other, file))
+            });
+            old = finished;
         }
         if old.is_empty() {
             return Ok(Some(Compacted {
@@ -132,6 +140,7 @@ impl Store {
                 "compaction read {rows_old} rows and wrote {rows_new}"
             );
         }
+        self.look_for("events", &new).await?;
         let committed = self
             .events()
             .commit_once(
@@ -230,7 +239,8 @@ impl Store {
         let columns: Vec<usize> =
             (0..all.fields().len()).filter(|&column| is_present(all.field(column).name())).collect();
         let lowest = old.iter().map(|file| file.rank).min().unwrap_or_default();
-        let goal = Goal { splits: splits.version, rank: lowest, periods: periods.clone() };
+        let stamp = Stamp { splits: splits.version, rank: lowest, declared: catalogue.declared() };
+        let goal = Goal { stamp, periods: periods.clone() };
         let schema: SchemaRef = Arc::new(all.project(&columns)?);
         let shards = (0..splits.shards()).map(|shard| UserRange {
             from: shard.checked_sub(1).map(|before| splits.points[before].clone()),
@@ -287,7 +297,7 @@ impl Store {
             for (period, rows) in by_period(&batch, &goal.periods)? {
                 writers
                     .entry(period)
-                    .or_insert_with(|| EventWriter::new(fresh_name("events"), goal.splits, goal.rank))
+                    .or_insert_with(|| EventWriter::new(fresh_name("events"), goal.stamp))
                     .write(&rows)?;
             }
         }
@@ -304,10 +314,15 @@ impl Store {
 /// What the rewritten files are to be.
 #[derive(Clone)]
 struct Goal {
-    /// Version of the split points.
-    splits: u64,
-    rank: Rank,
+    stamp: Stamp,
     periods: Periods,
+}
+
+fn share_a_day(a: &DataFile, b: &DataFile) -> bool {
+    match (&a.range, &b.range) {
+        (Some(a), Some(b)) => a.dt.0 <= b.dt.1 && b.dt.0 <= a.dt.1,
+        _ => false,
+    }
 }
 
 fn given_splits(snapshot: &Snapshot, points: &[String]) -> Result<Splits> {
@@ -324,19 +339,22 @@ fn given_splits(snapshot: &Snapshot, points: &[String]) -> Result<Splits> {
     Ok(Splits { version: snapshot.splits.version + 1, points: points.to_vec() })
 }
 
-/// The files that are not yet the only one of their cell.
+/// The files that are not yet the only one of their cell, and those from before a declaration: only Footfall finds the
+/// declared properties in them.
 fn unsettled(snapshot: &Snapshot, splits: &Splits, periods: &Periods) -> Vec<Arc<DataFile>> {
     let cells = |range: &FileRange| {
         let shard = |user: &str| splits.points.partition_point(|point| point.as_str() <= user);
         let (first, last) = (shard(&range.users.0), shard(&range.users.1));
         (first, last, periods.of(range.dt.0), periods.of(range.dt.1))
     };
+    let declared = snapshot.catalogue.declared();
     let mut users_of_cell: HashMap<(usize, i32), Vec<usize>> = HashMap::new();
     let mut settled = vec![true; snapshot.files.len()];
     let mut spread: Vec<(usize, usize, i32, i32)> = Vec::new();
     for (index, file) in snapshot.files.iter().enumerate() {
         let Some(range) = &file.range else { continue };
         let (first, last, start, end) = cells(range);
+        settled[index] = file.declared == declared;
         if first == last && start == end {
             users_of_cell.entry((first, start)).or_default().push(index);
         } else {

@@ -19,6 +19,8 @@ const SPLITS: &str = "footfall.splits";
 const RANGE: &str = "footfall.range";
 const RANK: &str = "footfall.rank";
 const DAYS: &str = "footfall.days";
+const DECLARED: &str = "footfall.declared";
+const INPUT: &str = "footfall.input";
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,20 @@ pub struct DataFile {
     pub rank: Rank,
     /// Rows of each local day (days since 1970-01-01), ascending; empty in tables without events.
     pub days: Vec<(i32, u64)>,
+    /// Which declared columns its rows were written with: [`Catalogue::declared`](super::Catalogue) at the time.
+    pub declared: u64,
+    /// The input whose rejected rows these are, in the quarantine.
+    pub input: Option<String>,
+}
+
+/// What a file is written as, beside its rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stamp {
+    /// Version of the split points.
+    pub(crate) splits: u64,
+    pub(crate) rank: Rank,
+    /// See [`DataFile::declared`].
+    pub(crate) declared: u64,
 }
 
 /// Which of two rows comes first that are equal in (user_id, ts, seq): the one that landed first. A compaction keeps that
@@ -94,6 +110,8 @@ impl DataFile {
             splits: tag(SPLITS).and_then(|text| text.parse().ok()).ok_or_else(foreign)?,
             rank: tag(RANK).map(serde_json::from_str).transpose().map_err(|_| foreign())?.unwrap_or_default(),
             days: tag(DAYS).map(serde_json::from_str).transpose().map_err(|_| foreign())?.unwrap_or_default(),
+            declared: tag(DECLARED).and_then(|text| u64::from_str_radix(text, 16).ok()).unwrap_or_default(),
+            input: tag(INPUT).map(str::to_string),
             path: add.path,
         })
     }
@@ -107,6 +125,10 @@ impl DataFile {
             tags.insert(RANGE.to_string(), serde_json::to_string(range).ok());
             tags.insert(RANK.to_string(), serde_json::to_string(&self.rank).ok());
             tags.insert(DAYS.to_string(), serde_json::to_string(&self.days).ok());
+            tags.insert(DECLARED.to_string(), Some(format!("{:016x}", self.declared)));
+        }
+        if let Some(input) = &self.input {
+            tags.insert(INPUT.to_string(), Some(input.clone()));
         }
         Add {
             path: self.path.clone(),

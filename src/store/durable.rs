@@ -102,8 +102,22 @@ impl DurableFolder {
     }
 
     /// The files of a log, none of which a power loss can take away again.
-    async fn list_log(self, log: Path) -> Result<Vec<ObjectMeta>> {
-        let files: Vec<ObjectMeta> = self.reader.list(Some(&log)).try_collect().await?;
+    async fn list_log(self, log: Path, offset: Option<Path>) -> Result<Vec<ObjectMeta>> {
+        // A listing that others add to meanwhile may have the later of two names and not the earlier one; what was there
+        // before a listing began is in it.
+        let mut holes = None;
+        let files = loop {
+            let listed = match &offset {
+                Some(offset) => self.reader.list_with_offset(Some(&log), offset),
+                None => self.reader.list(Some(&log)),
+            };
+            let files: Vec<ObjectMeta> = listed.try_collect().await?;
+            let found = missing_versions(&files);
+            if found.is_empty() || holes.as_ref() == Some(&found) {
+                break files;
+            }
+            holes = Some(found);
+        };
         if !files.is_empty() {
             let folder = self.reader.path_to_filesystem(&log)?;
             blocking(move || match self.sync(&folder) {
@@ -133,6 +147,14 @@ impl DurableFolder {
         }
         Ok(())
     }
+}
+
+/// Versions between the first and the last that have no entry.
+fn missing_versions(files: &[ObjectMeta]) -> Vec<u64> {
+    let version = |file: &ObjectMeta| file.location.filename()?.strip_suffix(".json")?.parse::<u64>().ok();
+    let mut versions: Vec<u64> = files.iter().filter_map(version).collect();
+    versions.sort_unstable();
+    versions.windows(2).flat_map(|pair| pair[0] + 1..pair[1]).collect()
 }
 
 /// Whether a folder cannot be synced because it cannot be changed, or not by us: then nothing of ours is unsynced in it.
@@ -207,11 +229,26 @@ impl ObjectStore for DurableFolder {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         match prefix.filter(|prefix| prefix.filename() == Some("_delta_log")) {
-            Some(log) => futures::stream::once(self.clone().list_log(log.clone()))
+            Some(log) => futures::stream::once(self.clone().list_log(log.clone(), None))
                 .map_ok(|files| futures::stream::iter(files.into_iter().map(Ok::<_, Error>)))
                 .try_flatten()
                 .boxed(),
             None => self.reader.list(prefix),
+        }
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        // Not by way of `list`: of a long log only what is behind the offset is looked at.
+        match prefix.filter(|prefix| prefix.filename() == Some("_delta_log")) {
+            Some(log) => futures::stream::once(self.clone().list_log(log.clone(), Some(offset.clone())))
+                .map_ok(|files| futures::stream::iter(files.into_iter().map(Ok::<_, Error>)))
+                .try_flatten()
+                .boxed(),
+            None => self.reader.list_with_offset(prefix, offset),
         }
     }
 

@@ -13,7 +13,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::data_file::{DataFile, FileRange, Rank};
+use super::data_file::{DataFile, FileRange, Rank, Stamp};
 use super::sort::SortKeys;
 use super::splits::Splits;
 
@@ -24,10 +24,10 @@ const ROW_GROUP: usize = 512 * 1024;
 pub(crate) fn encode_events(
     part: &RecordBatch,
     splits: &Splits,
-    rank: Rank,
+    stamp: Stamp,
     path: String,
 ) -> Result<(Bytes, DataFile)> {
-    let mut writer = EventWriter::new(path, splits.version, rank);
+    let mut writer = EventWriter::new(path, stamp);
     let keys = SortKeys::of(part)?;
     let mut start = 0;
     for point in splits.points.iter().map(|point| first_row_from(keys.users, point)).chain([part.num_rows()])
@@ -54,8 +54,7 @@ pub(crate) fn first_row_from(users: &datafusion::arrow::array::StringViewArray, 
 /// Writes one data file in memory, batch by batch.
 pub(crate) struct EventWriter {
     path: String,
-    splits: u64,
-    rank: Rank,
+    stamp: Stamp,
     writer: Option<ArrowWriter<Vec<u8>>>,
     range: Option<FileRange>,
     days: DayCounts,
@@ -63,8 +62,8 @@ pub(crate) struct EventWriter {
 }
 
 impl EventWriter {
-    pub(crate) fn new(path: String, splits: u64, rank: Rank) -> Self {
-        Self { path, splits, rank, writer: None, range: None, days: DayCounts::default(), rows: 0 }
+    pub(crate) fn new(path: String, stamp: Stamp) -> Self {
+        Self { path, stamp, writer: None, range: None, days: DayCounts::default(), rows: 0 }
     }
 
     /// Appends rows that follow the last ones in the order of the store.
@@ -102,9 +101,11 @@ impl EventWriter {
             rows: self.rows,
             range: self.range,
             checksum: xxh3_64(&bytes),
-            splits: self.splits,
-            rank: self.rank,
+            splits: self.stamp.splits,
+            rank: self.stamp.rank,
             days: self.days.finish(),
+            declared: self.stamp.declared,
+            input: None,
         };
         Ok((bytes, file))
     }
@@ -183,6 +184,8 @@ pub(crate) fn encode_rows(batches: &[RecordBatch], path: String) -> Result<(Byte
         splits: 0,
         rank: Rank::default(),
         days: Vec::new(),
+        declared: 0,
+        input: None,
     };
     Ok((bytes, file))
 }

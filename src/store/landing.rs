@@ -18,16 +18,17 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutOptions};
 use tokio::task::JoinSet;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::Store;
 use super::catalogue::Catalogue;
-use super::data_file::{DataFile, Rank};
+use super::data_file::{DataFile, Rank, Stamp};
 use super::encode::{encode_events, encode_rows};
 use super::event_ids::Hashed;
 use super::log::{Change, Committed, LogState, Recheck};
 use super::sort::sorted_parts;
 use super::splits::{SPLITS_KEY, Splits, shards_for};
 use super::unique::unique;
+use super::{Snapshot, Store};
 
 /// Runs that are sorted and encoded at the same time, per landing.
 const RUNS_AT_ONCE: usize = 2;
@@ -42,6 +43,8 @@ pub struct InputId {
     transaction: String,
     from: u64,
     to: u64,
+    /// Of a growing source: what its last bytes before `to` are known by.
+    end: Option<u64>,
     /// What messages call it.
     pub name: String,
 }
@@ -49,12 +52,13 @@ pub struct InputId {
 impl InputId {
     /// An input that lands as a whole. `hash` is of its bytes and of how they are read.
     pub fn whole(hash: u128, name: String) -> Self {
-        Self { transaction: format!("footfall.land.{hash:032x}"), from: 0, to: 1, name }
+        Self { transaction: format!("footfall.land.{hash:032x}"), from: 0, to: 1, end: None, name }
     }
 
-    /// The bytes `from..to` of a source that grows. They land after those before them, and only once.
-    pub fn part(source: u128, from: u64, to: u64, name: String) -> Self {
-        Self { transaction: followed(source), from, to, name }
+    /// The bytes `from..to` of a source that grows. They land after those before them, and only once. `end` is a hash of the
+    /// last bytes of it, by which another source with the same identity is told apart.
+    pub fn part(source: u128, from: u64, to: u64, end: u64, name: String) -> Self {
+        Self { transaction: followed(source), from, to, end: Some(end), name }
     }
 
     pub(super) fn transaction(&self) -> &str {
@@ -66,16 +70,41 @@ impl InputId {
         (known.unwrap_or(0) == self.from as i64).then_some(self.to as i64)
     }
 
-    /// As [`InputId::next`], for the rejected rows. They are committed before the events, so that none is lost in between;
-    /// a part without rejected rows leaves no trace, and the next one begins behind it.
-    fn next_rejected(&self, known: Option<i64>) -> Option<i64> {
-        (known.unwrap_or(0) <= self.from as i64).then_some(self.to as i64)
+    /// As [`InputId::next`], for the rejected rows. They are committed before the events, so that none is lost in between:
+    /// what an attempt that was stopped there has left is replaced. A part without rejected rows leaves no trace, and the
+    /// next one begins behind it.
+    pub(super) fn next_rejected(&self, known: Option<i64>) -> Option<i64> {
+        let known = known.unwrap_or(0);
+        (known <= self.from as i64 || known == self.to as i64).then_some(self.to as i64)
+    }
+
+    pub(super) fn to(&self) -> i64 {
+        self.to as i64
+    }
+
+    fn end(&self) -> Option<(String, i64)> {
+        self.end.map(|end| (followed_end(&self.transaction), end as i64))
+    }
+
+    /// What the input's rejected rows are known by.
+    pub(super) fn mark(&self) -> String {
+        format!("{}@{}", self.transaction, self.to)
     }
 }
 
 /// Name of the transaction whose version is the offset reached in a source.
 pub(super) fn followed(source: u128) -> String {
     format!("footfall.follow.{source:032x}")
+}
+
+/// What the last bytes of a part are known by: 63 bits, since a transaction's version is not negative.
+pub fn end_hash(bytes: &[u8]) -> u64 {
+    xxh3_64(bytes) >> 1
+}
+
+/// Name of the transaction whose version is the hash of the bytes before that offset.
+pub(super) fn followed_end(transaction: &str) -> String {
+    format!("{transaction}.end")
 }
 
 /// An input on its way into the store. Nothing of it is visible before [`Landing::commit`].
@@ -96,6 +125,8 @@ pub struct Landing {
     catalogue: Arc<Catalogue>,
     runs: u32,
     added_ids: Option<AddedIds>,
+    /// The table as it was when the landing began.
+    begun: Option<LogState>,
 }
 
 /// What a landing has written.
@@ -110,14 +141,10 @@ pub struct Written {
 }
 
 impl Landing {
-    pub(crate) fn new(
-        store: Store,
-        input: InputId,
-        splits: Splits,
-        catalogue: Arc<Catalogue>,
-        memory: usize,
-    ) -> Self {
-        Self {
+    pub(crate) fn new(store: Store, input: InputId, begun: LogState, memory: usize) -> Result<Self> {
+        let snapshot = Snapshot::of(&begun)?;
+        let (splits, catalogue) = (snapshot.splits, snapshot.catalogue);
+        Ok(Self {
             store,
             input,
             splits,
@@ -135,7 +162,8 @@ impl Landing {
             catalogue,
             runs: 0,
             added_ids: None,
-        }
+            begun: Some(begun),
+        })
     }
 
     /// The declared properties: events have the columns of its schema.
@@ -185,13 +213,9 @@ impl Landing {
         self.write_quarantine().await?;
         let named = |e: DataFusionError| e.context(self.input.name.clone());
         let recheck = self.added_ids.as_ref().map(|ids| ids as &dyn Recheck);
-        if let Some(ids) = recheck
-            && ids.overtaken(&self.store.events().read().await?).await.map_err(named)?
-        {
-            // The rejected rows are not committed yet: this landing leaves no trace.
-            return Ok(Written { committed: Committed::Overtaken, files: 0, bytes: 0 });
-        }
-        if !self.commit_quarantine().await.map_err(named)? {
+        // An old landing may have lost its files to a vacuum, and what is not there must not be acknowledged.
+        self.store.look_for("events", &self.files).await.map_err(named)?;
+        if !self.store.keep_rejected(&self.input, &self.quarantine_files).await.map_err(named)? {
             return Ok(Written { committed: Committed::AlreadyThere, files: 0, bytes: 0 });
         }
         let (count, bytes) = (self.files.len(), self.files.iter().map(|file| file.size).sum());
@@ -201,33 +225,20 @@ impl Landing {
                 Some(splits) if known.version == 0 => vec![splits.to_configuration()],
                 _ => Vec::new(),
             };
-            Ok(Some(Change { add: self.files.clone(), configure, data_change: true, ..Change::default() }))
+            let transactions = self.input.end().into_iter().collect();
+            let add = self.files.clone();
+            Ok(Some(Change { add, configure, transactions, data_change: true, ..Change::default() }))
         };
         let next = |known| self.input.next(known);
         let log = self.store.events();
-        let committed = log.commit_checked(self.input.transaction(), next, recheck, decide).await;
+        let known = self.begun.take();
+        let committed = log.commit_checked(known, self.input.transaction(), next, recheck, decide).await;
         Ok(Written { committed: committed.map_err(named)?, files: count, bytes })
     }
 
     /// Forgets everything. Files that were written are in no commit; a vacuum removes them.
     pub async fn abandon(mut self) {
         self.encoding.shutdown().await;
-    }
-
-    /// False if another process is on the same source and has reached another place: what it kept is not what we have.
-    async fn commit_quarantine(&self) -> Result<bool> {
-        if self.quarantine_files.is_empty() {
-            return Ok(true);
-        }
-        let decide = |_: &LogState| {
-            Ok(Some(Change { add: self.quarantine_files.clone(), data_change: true, ..Change::default() }))
-        };
-        let (log, id) = (self.store.quarantine_log().await?, self.input.transaction());
-        let committed = log.commit_once(id, |known| self.input.next_rejected(known), decide).await?;
-        if let Committed::At(_) = committed {
-            return Ok(true);
-        }
-        Ok(log.transaction(&log.read().await?, id).await? == Some(self.input.to as i64))
     }
 
     async fn write_quarantine(&mut self) -> Result<()> {
@@ -269,13 +280,14 @@ impl Landing {
     fn encode(&mut self, parts: impl Future<Output = Result<Vec<RecordBatch>>> + Send + 'static) {
         let (store, splits) = (self.store.clone(), self.splits.clone());
         let rank = Rank { since: 0, part: self.runs };
+        let stamp = Stamp { splits: splits.version, rank, declared: self.catalogue.declared() };
         self.encoding.spawn(async move {
             let parts = parts.await?;
             let mut files = Vec::with_capacity(parts.len());
             for part in parts {
                 let splits = splits.clone();
                 let (bytes, file) =
-                    blocking(move || encode_events(&part, &splits, rank, fresh_name("events"))).await?;
+                    blocking(move || encode_events(&part, &splits, stamp, fresh_name("events"))).await?;
                 put(store.objects(), &store.location("events", &file.path)?, bytes).await?;
                 files.push(file);
             }

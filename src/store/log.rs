@@ -70,6 +70,8 @@ pub(crate) struct Change {
     pub(crate) configure: Vec<(String, String)>,
     /// Columns of the table from now on.
     pub(crate) schema: Option<SchemaRef>,
+    /// Further application transactions, with their versions.
+    pub(crate) transactions: Vec<(String, i64)>,
     /// Whether rows appear or disappear; a compaction only moves them.
     pub(crate) data_change: bool,
 }
@@ -174,12 +176,14 @@ impl Log {
         version: impl Fn(Option<i64>) -> Option<i64>,
         decide: impl FnMut(&LogState) -> Result<Option<Change>>,
     ) -> Result<Committed> {
-        self.commit_checked(id, version, None, decide).await
+        self.commit_checked(None, id, version, None, decide).await
     }
 
-    /// As [`Log::commit_once`], unless `recheck` objects to the newest version.
+    /// As [`Log::commit_once`], unless `recheck` objects to the newest version. The first attempt is over `known`, a version
+    /// that was the newest a moment ago.
     pub(crate) async fn commit_checked(
         &self,
+        mut known: Option<LogState>,
         id: &str,
         version: impl Fn(Option<i64>) -> Option<i64>,
         recheck: Option<&dyn Recheck>,
@@ -187,7 +191,10 @@ impl Log {
     ) -> Result<Committed> {
         let mut refusal: Option<DeltaTableError> = None;
         for attempt in 0..=ATTEMPTS {
-            let state = self.read().await?;
+            let state = match known.take() {
+                Some(state) => state,
+                None => self.read().await?,
+            };
             let Some(next) = version(self.transaction(&state, id).await?) else {
                 return Ok(Committed::AlreadyThere);
             };
@@ -267,14 +274,19 @@ impl Log {
         actions.extend(change.remove.iter().map(|file| Action::Remove(file.to_remove(change.data_change))));
         actions.extend(change.add.iter().map(|file| Action::Add(file.to_add(change.data_change))));
         // No retries inside deltalake: its conflict check lets two compactions of the same files both win.
+        let transactions = std::iter::once((id.to_string(), transaction)).chain(change.transactions);
         let properties = CommitProperties::default()
             .with_max_retries(0)
             .with_metadata([(MARK.to_string(), format!("{mark:032x}").into())])
-            .with_application_transaction(Transaction {
-                app_id: id.to_string(),
-                version: transaction,
-                last_updated: Some(now_millis()),
-            });
+            .with_application_transactions(
+                transactions
+                    .map(|(app_id, version)| Transaction {
+                        app_id,
+                        version,
+                        last_updated: Some(now_millis()),
+                    })
+                    .collect(),
+            );
         let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let commit = CommitBuilder::from(properties)
             .with_actions(actions)

@@ -24,6 +24,7 @@ mod log;
 pub(crate) mod merge;
 mod object_reader;
 pub(crate) mod reader;
+mod rejected;
 pub mod schema;
 mod sort;
 mod splits;
@@ -51,7 +52,7 @@ pub use data_file::{DataFile, FileRange, Rank};
 pub use disk::{Disk, OsDisk};
 pub use event_ids::{Hashed, event_id_hash};
 pub use info::Info;
-pub use landing::{InputId, Landing, Written};
+pub use landing::{InputId, Landing, Written, end_hash};
 pub use log::Committed;
 pub(crate) use log::table_url;
 pub use splits::Splits;
@@ -60,7 +61,7 @@ pub use vacuum::Vacuumed;
 pub use verify::{Problem, Verified};
 
 use durable::DurableFolder;
-use log::Log;
+use log::{Log, LogState};
 use reader::{FileRead, UserRange};
 
 /// Key of the events table's configuration that holds the store's zone.
@@ -107,11 +108,27 @@ pub struct Snapshot {
     pub catalogue: Arc<Catalogue>,
 }
 
+/// How far a growing source has landed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Bytes.
+    pub landed: u64,
+    /// What the last bytes of them are known by, as given to [`InputId::part`].
+    pub end: Option<u64>,
+    /// Up to which byte rejected rows are kept: further than `landed` where a landing was stopped in between.
+    pub rejected: u64,
+}
+
 impl Snapshot {
-    fn of(state: log::LogState) -> Result<Self> {
+    fn of(state: &LogState) -> Result<Self> {
         let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
         let catalogue = Catalogue::from_configuration(state.configuration.get(catalogue::CATALOGUE_KEY))?;
-        Ok(Self { version: state.version, files: state.files, splits, catalogue: Arc::new(catalogue) })
+        Ok(Self {
+            version: state.version,
+            files: state.files.clone(),
+            splits,
+            catalogue: Arc::new(catalogue),
+        })
     }
 
     /// Rows of each shard, estimated from the files' ranges: exact once a file is one shard.
@@ -197,7 +214,7 @@ impl Store {
             )
         })?;
         let time_zone = parse_zone(zone)?;
-        let opened = Arc::new(Snapshot::of(state)?);
+        let opened = Arc::new(Snapshot::of(&state)?);
         let objects: Arc<dyn ObjectStore> = Arc::new(folder);
         Ok(Some(Self { root, time_zone, objects, events, users, quarantine, opened }))
     }
@@ -214,7 +231,7 @@ impl Store {
 
     /// The events table as it is now.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        Snapshot::of(self.events.read().await?)
+        Snapshot::of(&self.events.read().await?)
     }
 
     /// The events table as it was when the store was opened: no second look at the log for who has just opened it.
@@ -236,22 +253,38 @@ impl Store {
         if input.next(self.events.transaction(&state, input.transaction()).await?).is_none() {
             return Ok(None);
         }
-        let snapshot = Snapshot::of(state)?;
-        Ok(Some(Landing::new(self.clone(), input, snapshot.splits, snapshot.catalogue, memory)))
+        Ok(Some(Landing::new(self.clone(), input, state, memory)?))
     }
 
-    /// How many bytes of a growing source have landed; and up to which byte its rejected rows are kept, which may be further
-    /// where a landing was stopped between the two.
-    pub async fn followed(&self, source: u128) -> Result<(u64, u64)> {
-        let id = landing::followed(source);
-        let mut reached = [0, 0];
-        for (log, reached) in [&self.events, &self.quarantine].into_iter().zip(&mut reached) {
-            if log.exists().await? {
-                let known = log.transaction(&log.read().await?, &id).await?;
-                *reached = known.unwrap_or(0) as u64;
-            }
+    /// How far a growing source has landed.
+    pub async fn followed(&self, source: u128) -> Result<Followed> {
+        let mut followed = self.followed_all(&[source]).await?;
+        Ok(followed.pop().unwrap_or_default())
+    }
+
+    /// As [`Store::followed`], for many sources at once.
+    pub async fn followed_all(&self, sources: &[u128]) -> Result<Vec<Followed>> {
+        let events = self.events.read().await?;
+        let rejected = match self.quarantine.exists().await? {
+            true => Some(self.quarantine.read().await?),
+            false => None,
+        };
+        let mut all = Vec::with_capacity(sources.len());
+        for source in sources {
+            let id = landing::followed(*source);
+            let landed = self.events.transaction(&events, &id).await?;
+            let end = self.events.transaction(&events, &landing::followed_end(&id)).await?;
+            let rejected = match &rejected {
+                Some(state) => self.quarantine.transaction(state, &id).await?,
+                None => None,
+            };
+            all.push(Followed {
+                landed: landed.unwrap_or(0) as u64,
+                end: end.map(|end| end as u64),
+                rejected: rejected.unwrap_or(0) as u64,
+            });
         }
-        Ok((reached[0], reached[1]))
+        Ok(all)
     }
 
     /// Reads `schema` of the users `users` from one file of the events table, as it lies there.

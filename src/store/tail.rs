@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Only neighbours are merged: between two files of a merge there is none with rows of the same days, so rows that are equal
-//! in (user_id, ts, seq) keep their order. A few late rows make a file reach over days; the merge puts the rows of the newest
-//! day into one file and all others into a second, which then is one of an earlier day.
+//! in (user_id, ts, seq) keep their order. A few rows of other days make a file reach over days; the merge puts the rows of the
+//! day that all have in common into one file and the others into a second.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use datafusion::common::{Result, exec_datafusion_err};
 use futures::TryStreamExt;
 
 use super::compact::{Compacted, TRANSACTION};
-use super::data_file::{DataFile, Rank};
+use super::data_file::{DataFile, Rank, Stamp};
 use super::encode::{EventWriter, first_row_from};
 use super::landing::{blocking, fresh_name, put};
 use super::log::{Change, Committed};
@@ -43,11 +43,15 @@ const FEWEST: usize = 4;
 /// Rows of a file of each tier at most; larger files are not merged here.
 const TIERS: [u64; 3] = [64 << 10, 512 << 10, 4 << 20];
 
+/// Files of rejected rows that are worth a merge.
+const REJECTED_FILES: usize = 64;
+
 impl Store {
     /// Merges small files of one day, if enough of them stand there; `None` if not, or if another compaction was faster.
     /// The merged file is made in memory: its inputs have `memory` bytes at most.
     pub async fn compact_tail(&self, memory: usize) -> Result<Option<Compacted>> {
         let start = Instant::now();
+        self.merge_rejected(REJECTED_FILES).await?;
         let snapshot = self.snapshot().await?;
         let Some(run) = due(&snapshot, memory as u64) else { return Ok(None) };
         let new = self.merge_run(&run, &snapshot).await?;
@@ -56,6 +60,7 @@ impl Store {
         if rows_old != rows_new {
             return footfall_internal_err!("a merge read {rows_old} rows and wrote {rows_new}");
         }
+        self.look_for("events", &new).await?;
         let next = |known: Option<i64>| Some(known.unwrap_or(0) + 1);
         let committed = self.events().commit_once(TRANSACTION, next, |state| {
             // Another compaction may have replaced some of our inputs: then ours is void.
@@ -87,16 +92,18 @@ impl Store {
             .map(|file| Ok(read_in_turn(vec![self.read(file, &schema, UserRange::default())?])))
             .collect::<Result<Vec<_>>>()?;
         let rank = run.files.iter().map(|file| file.rank).min().unwrap_or_default();
-        let mut newest = Output::new(&snapshot.splits, rank);
-        let mut others = Output::new(&snapshot.splits, rank);
+        let (splits, declared) = (snapshot.splits.version, snapshot.catalogue.declared());
+        let stamp = Stamp { splits, rank, declared };
+        let mut common = Output::new(&snapshot.splits, stamp);
+        let mut others = Output::new(&snapshot.splits, stamp);
         let mut batches = std::pin::pin!(merge(inputs, schema, 8192));
         while let Some(batch) = batches.try_next().await? {
-            let (of_day, late) = by_day(&batch, run.day)?;
-            newest.write(&of_day)?;
-            others.write(&late)?;
+            let (of_day, other) = by_day(&batch, run.day)?;
+            common.write(&of_day)?;
+            others.write(&other)?;
         }
         let mut files = Vec::with_capacity(2);
-        for output in [newest, others] {
+        for output in [common, others] {
             if !output.written {
                 continue;
             }
@@ -129,7 +136,7 @@ impl Store {
 /// Files to be merged, by rank.
 struct Run {
     files: Vec<Arc<DataFile>>,
-    /// The newest day of each of them.
+    /// A day of which each of them has rows.
     day: i32,
 }
 
@@ -140,15 +147,19 @@ fn due(snapshot: &Snapshot, memory: u64) -> Option<Run> {
     // Several files of a day and rank are the shards of one compaction, which a merge would undo.
     let mut of_rank: BTreeMap<(Rank, i32), usize> = BTreeMap::new();
     for file in &by_rank {
-        *of_rank.entry((file.rank, newest_day(file))).or_default() += 1;
+        days_of(file).for_each(|day| *of_rank.entry((file.rank, day)).or_default() += 1);
     }
-    let is_small = |file: &DataFile| tier(file).is_some() && of_rank[&(file.rank, newest_day(file))] == 1;
+    let is_small = |file: &DataFile| {
+        tier(file).is_some() && days_of(file).all(|day| of_rank.get(&(file.rank, day)) == Some(&1))
+    };
     let days: BTreeSet<i32> =
-        by_rank.iter().filter(|file| is_small(file)).map(|file| newest_day(file)).collect();
+        by_rank.iter().filter(|file| is_small(file)).flat_map(|file| days_of(file)).collect();
     (0..TIERS.len()).find_map(|wanted| {
         days.iter().rev().find_map(|&day| {
             let is_member = |file: &DataFile| {
-                newest_day(file) == day && is_small(file) && tier(file).is_some_and(|tier| tier <= wanted)
+                is_small(file)
+                    && tier(file).is_some_and(|tier| tier <= wanted)
+                    && days_of(file).any(|of| of == day)
             };
             runs(&by_rank, is_member).into_iter().find_map(|mut files| {
                 if files.iter().filter(|file| tier(file) == Some(wanted)).count() < FAN_IN {
@@ -186,10 +197,6 @@ fn tier(file: &DataFile) -> Option<usize> {
     TIERS.iter().position(|most| file.rows <= *most)
 }
 
-fn newest_day(file: &DataFile) -> i32 {
-    file.range.as_ref().map_or(0, |range| range.dt.1)
-}
-
 /// The days of which the file has rows; all between the first and the last where it does not say.
 fn days_of(file: &DataFile) -> impl Iterator<Item = i32> {
     let between = match (&file.range, file.days.is_empty()) {
@@ -221,15 +228,10 @@ struct Output {
 }
 
 impl Output {
-    fn new(splits: &Splits, rank: Rank) -> Self {
+    fn new(splits: &Splits, stamp: Stamp) -> Self {
         let mut points = splits.points.clone().into_iter();
         let next = points.next();
-        Self {
-            writer: EventWriter::new(fresh_name("events"), splits.version, rank),
-            points,
-            next,
-            written: false,
-        }
+        Self { writer: EventWriter::new(fresh_name("events"), stamp), points, next, written: false }
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {

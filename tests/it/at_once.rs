@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use datafusion::common::DataFusionError;
+use footfall::land::{LandOptions, Mapping, NoProgress, land};
 use footfall::store::{CompactOptions, Store};
 use footfall::{Engine, EngineOptions};
 
@@ -104,4 +105,21 @@ fn equal_rows_of_several_files_keep_the_order_in_which_they_landed() {
             assert_eq!(found, [["p0", "p8", "9", "40"]], "{partitions} partitions, compacted: {compacted}");
         }
     }
+}
+
+#[test]
+fn days_with_more_ids_than_fit_are_compared_too() {
+    // Expected: of the second file's 1,000 ids 400 are among the 80,000 of the first; with room for a few thousand ids the same.
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let many = write_events(dir.path(), "many", 0, &(0..80_000).collect::<Vec<_>>());
+    let more = write_events(dir.path(), "more", 0, &(79_600..80_600).collect::<Vec<_>>());
+    let counts = block_on(async {
+        let store = Store::open_or_create(&dir.path().join("store"), Some("UTC")).await?;
+        land_file(&store, &many, "footfall").await?;
+        let mut options = LandOptions::new(Mapping::named("footfall")?);
+        options.memory_limit = 1 << 20;
+        let landed = land(&store, &[more], &options, &NoProgress).await?;
+        Ok::<_, DataFusionError>((landed[0].landed, landed[0].duplicates))
+    });
+    assert_eq!(counts.expect("both files land"), (600, 400));
 }

@@ -399,6 +399,56 @@ fn a_landing_with_a_wrong_catalogue_leaves_no_store() {
 }
 
 /// A store in a temporary folder, worked on by the binary.
+#[test]
+fn rejected_rows_of_an_attempt_that_was_stopped_are_replaced() {
+    // Expected: of the three rows the second is no event of the catalogue's second version, so it is rejected at last; the
+    // landing was stopped once before its events were committed, when all that was rejected was the third.
+    let shop = Shop::new();
+    let rows = r#"{"user_id":"ann","ts":1767225600000,"event":"pay","price":1}
+{"user_id":"ann","ts":1767225600000,"event":"pay","price":"much"}
+{"user_id":"ann","event":"pay","price":2}
+"#;
+    shop.land("a", rows, None);
+    let log = shop.store().join("events").join("_delta_log");
+    std::fs::remove_file(log.join("00000000000000000001.json")).expect("the commit of the landing");
+    shop.land("a", rows, Some(SHOP));
+    let engine = shop.engine();
+    assert_eq!(ask(&engine, "select p_price from events"), [["1.0"]]);
+    assert_eq!(
+        ask(&engine, "select row, reason from quarantine order by row"),
+        [["2", "price is not a number; event pay declares it as float"], ["3", "ts is missing"]]
+    );
+}
+
+#[test]
+fn a_compaction_after_a_declaration_writes_its_columns() {
+    // Expected: files that were settled before are written anew once, with the column, and then are settled again.
+    let shop = Shop::new();
+    shop.land("a", "{\"user_id\":\"ann\",\"ts\":1767225600000,\"event\":\"pay\",\"price\":1}\n", None);
+    shop.compact();
+    shop.land("b", "{\"user_id\":\"ann\",\"ts\":1769904000000,\"event\":\"view\"}\n", Some(SHOP));
+    let columns = || {
+        let store = block_on(Store::open(&shop.store())).expect("the store opens");
+        let mut files = store.opened().files.clone();
+        files.sort_by_key(|file| file.days.clone());
+        let first = shop.store().join("events").join(&files[0].path);
+        let columns = ask(
+            &Engine::new(&EngineOptions::default()).expect("an engine"),
+            &format!("select * from '{}'", first.display()),
+        );
+        (columns[0].len(), files[0].path.clone())
+    };
+    let (before, _) = columns();
+    shop.compact();
+    let (after, path) = columns();
+    // The price moved from the properties to its column, so one went and one came; the file is another one.
+    assert_eq!(before, after);
+    let price = format!("select p_price from '{}'", shop.store().join("events").join(&path).display());
+    assert_eq!(ask(&Engine::new(&EngineOptions::default()).expect("an engine"), &price), [["1.0"]]);
+    shop.compact();
+    assert_eq!(columns().1, path);
+}
+
 struct Shop {
     folder: tempfile::TempDir,
 }

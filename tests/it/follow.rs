@@ -197,13 +197,11 @@ fn a_folder_with_new_files_whole_ones_and_a_packed_rotation() {
 
 #[test]
 fn what_cannot_be_followed_is_named_and_the_rest_lands() {
-    // Expected: a text that is no log and two logs that begin alike are named; ten good lines land, one bad one is kept.
+    // Expected: a text that is no log is named once; ten good lines land, one bad one is kept.
     let (_dir, store, good) = scene("logs/good.jsonl");
     let folder = good.parent().expect("a folder").to_owned();
     append(&good, (lines(0..5) + "no row\n" + &lines(5..10)).as_bytes());
     append(&folder.join("letter.jsonl"), b"Dear Sir or Madam\n");
-    append(&folder.join("one.jsonl"), (line(50) + &line(51)).as_bytes());
-    append(&folder.join("two.jsonl"), (line(50) + &line(52)).as_bytes());
     let output = footfall(&[
         "land",
         &arg(&folder),
@@ -222,8 +220,91 @@ fn what_cannot_be_followed_is_named_and_the_rest_lands() {
     assert_eq!(output.status.code(), Some(3), "{warned}");
     assert!(told.contains("11 rows = 10 landed + 0 duplicates + 1 quarantined"), "{told}");
     assert_eq!(warned.matches("letter.jsonl").count(), 1, "{warned}");
-    assert!(warned.lines().any(|line| line.contains("one.jsonl") && line.contains("two.jsonl")), "{warned}");
     assert_lines(&store, 10);
+}
+
+#[test]
+fn logs_with_the_same_first_row_are_told_apart() {
+    // Expected: by the writer: every line of every file once, though line 0 begins each file under that name.
+    let (_dir, store, log) = scene("app.jsonl");
+    let count = "SELECT count(*) FROM events";
+    append(&log, lines(0..100).as_bytes());
+    let mut follower = follow(&[&log], &store, &["--every", "200ms"]);
+    wait_for(&store, count, "100");
+
+    // Deleted and made anew, once whole and once as it is written.
+    fs::remove_file(&log).expect("a file to remove");
+    append(&log, (line(0) + &lines(100..200)).as_bytes());
+    wait_for(&store, count, "201");
+    fs::remove_file(&log).expect("a file to remove");
+    append(&log, line(0).as_bytes());
+    std::thread::sleep(Duration::from_millis(1200));
+    append(&log, lines(200..250).as_bytes());
+    wait_for(&store, count, "252");
+
+    // The same first two rows as the one before.
+    fs::remove_file(&log).expect("a file to remove");
+    append(&log, (line(0) + &line(200) + &lines(250..260)).as_bytes());
+    wait_for(&store, count, "264");
+
+    // Written over in place.
+    fs::write(&log, line(0) + &lines(300..305)).expect("a file");
+    wait_for(&store, count, "270");
+    follower.kill().expect("a follower to kill");
+    follower.wait().expect("a follower that ends");
+
+    // Made anew while nobody follows, shorter and then longer than what has landed.
+    for (numbers, rows) in [(400..402, "273"), (500..700, "474"), (500..710, "484")] {
+        fs::remove_file(&log).expect("a file to remove");
+        append(&log, (line(0) + &lines(numbers)).as_bytes());
+        for _ in 0..2 {
+            done(follow(&[&log], &store, &["--every", "200ms", "--idle-exit", "1s"]));
+            assert_eq!(ask(&store, count), rows);
+        }
+    }
+    // Line 0 is in eight files, the last of which is the one before it with more lines; line 200 is in two.
+    let twice = "SELECT count(*) FILTER (WHERE page = 'p0'), count(*) FILTER (WHERE page = 'p200'), count(DISTINCT page)
+        FROM events";
+    assert_eq!(ask(&store, twice), "7,2,477");
+}
+
+#[test]
+fn two_logs_with_the_same_first_row_grow_beside_each_other() {
+    // Expected: by hand: line 50 is in both, so it lands twice; every other line once, after restarts as well.
+    let (_dir, store, one) = scene("logs/one.jsonl");
+    let folder = one.parent().expect("a folder").to_owned();
+    let two = folder.join("two.jsonl");
+    append(&one, (line(50) + &line(51)).as_bytes());
+    append(&two, (line(50) + &line(52)).as_bytes());
+    for rows in ["4,3", "6,5", "8,7"] {
+        done(follow(&[&folder], &store, &["--every", "200ms", "--idle-exit", "2s"]));
+        assert_eq!(ask(&store, "SELECT count(*), count(DISTINCT page) FROM events"), rows);
+        let next = if rows == "4,3" { 60 } else { 70 };
+        append(&one, line(next).as_bytes());
+        append(&two, line(next + 1).as_bytes());
+    }
+}
+
+#[test]
+fn bad_bytes_near_the_beginning_are_bad_rows() {
+    // Expected: by hand: of each log the rows of JSON land, the others are kept; none is refused as a whole.
+    let (_dir, store, log) = scene("logs/app.jsonl");
+    let folder = log.parent().expect("a folder").to_owned();
+    append(&log, (line(0) + "{\"user_id\":\"\0\"}\n" + "\0\0\0\0\n" + &line(1)).as_bytes());
+    append(&folder.join("banner.jsonl"), ("\0started\n".to_owned() + &line(2)).as_bytes());
+    let told = done(follow(&[&folder], &store, &["--every", "200ms", "--idle-exit", "1s"]));
+    assert!(told.contains("4 rows = 2 landed + 0 duplicates + 2 quarantined"), "{told}");
+    assert!(told.contains("2 rows = 1 landed + 0 duplicates + 1 quarantined"), "{told}");
+    assert_lines(&store, 3);
+}
+
+#[test]
+fn what_is_there_lands_before_it_counts_as_idle() {
+    // Expected: by the option's words: it ends when nothing more comes, and what is there has come.
+    let (_dir, store, log) = scene("app.jsonl");
+    append(&log, lines(0..100).as_bytes());
+    done(follow(&[&log], &store, &["--every", "200ms", "--idle-exit", "1ms"]));
+    assert_lines(&store, 100);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::super::quarantine::Quarantine;
 use super::super::shape::{Shaped, Shaper};
 use super::breaks::Places;
 use super::source::Part;
-use crate::store::{Catalogue, Committed, InputId, Landing, Store};
+use crate::store::{Catalogue, Committed, Followed, InputId, Landing, Store};
 
 /// Lands parts of sources, one after the other.
 pub(super) struct Lander {
@@ -35,8 +35,8 @@ pub(super) struct Lander {
 /// How a part ended.
 pub(super) enum Outcome {
     Landed(Counts),
-    /// Another process has landed rows of it; the store holds events and rejected rows up to these bytes.
-    Elsewhere((u64, u64)),
+    /// Another process has landed rows of it, so far.
+    Elsewhere(Followed),
 }
 
 /// Why a part did not land.
@@ -79,7 +79,7 @@ impl Lander {
 
     async fn attempt(&mut self, part: &Part) -> Result<Outcome, Failure> {
         let name = part.path.display().to_string();
-        let input = InputId::part(part.head.id, part.from, part.to, name);
+        let input = InputId::part(part.head.id, part.from, part.to, part.end, name);
         let landing = self.store.landing(input, self.options.memory_limit).await;
         let Some(mut landing) = landing.map_err(Failure::of_store)? else {
             return self.elsewhere(part).await;

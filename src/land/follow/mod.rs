@@ -8,18 +8,24 @@
 //!
 //! Rows of a source are committed when the oldest has waited for [`FollowOptions::every`], or when there are many. The commit
 //! records how far the source has landed, so nothing else needs to be kept, and nothing lands twice or is left out: whoever
-//! follows the source next goes on there. What cannot be read is told once and left; a store that takes nothing is tried
-//! again. Files that were written are merged by `Store::compact_tail` beside the landing; `footfall compact` does the rest.
+//! follows the source next goes on there. What can never land is told once and left; a file that cannot be read and a store
+//! that takes nothing are tried again. Files that were written are merged by `Store::compact_tail` beside the landing, and
+//! once a day a vacuum removes what was merged a week ago; `footfall compact` does the rest.
+//!
+//! To follow a log and to land it as a file are two different inputs: a log that was landed without following and is then
+//! followed lands twice, where its events have no ids that tell.
 
 mod batch;
 mod breaks;
+mod candidate;
+mod head;
 mod places;
 mod source;
 mod watch;
 mod whole;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,9 +36,10 @@ use tokio::task::JoinSet;
 use super::input::MAX_ROW;
 use super::pass::Counts;
 use super::{Format, LandOptions, Landed};
-use crate::store::Store;
+use crate::store::{self, Store};
 use batch::{Failure, Lander, Outcome};
-use source::{FileKey, Source};
+use candidate::{Candidate, Verdict};
+use source::{FileKey, Source, Stood};
 use watch::{News, Watch};
 use whole::{Ended, land_whole, off_thread};
 
@@ -43,6 +50,9 @@ const PART_ROWS: u64 = 200_000;
 const PART_BYTES: usize = 64 << 20;
 /// Commits after which it is seen whether small files are to be merged.
 const COMMITS_A_COMPACTION: u64 = 4;
+/// How often a vacuum runs, and how long it retains what was replaced.
+const VACUUM: Duration = Duration::from_secs(86_400);
+const RETAIN: Duration = Duration::from_secs(7 * 86_400);
 /// Waits before a store that took nothing is tried again.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -129,7 +139,7 @@ pub async fn follow(
         beside: Beside::default(),
         trouble: Trouble::default(),
         unsure: HashSet::new(),
-        active: Instant::now(),
+        active: None,
     };
     loop {
         let news;
@@ -162,32 +172,61 @@ struct Following<'a> {
     trouble: Trouble,
     /// Sources whose last commit failed: perhaps part of it is there.
     unsure: HashSet<u128>,
-    /// When something last happened.
-    active: Instant,
+    /// When something last happened; nothing has before the first files were heard of.
+    active: Option<Instant>,
 }
 
 impl Following<'_> {
     async fn hear(&mut self, watch: &mut Watch, news: News) {
-        if news.moved {
-            self.active = Instant::now();
-        }
+        let mut moved = news.moved || self.active.is_none();
         news.messages.iter().for_each(|message| self.listener.trouble(message));
         self.beside.queue.extend(news.whole);
-        for candidate in news.candidates {
-            let (id, path) = (candidate.head.id, candidate.path.clone());
-            match self.store.followed(id).await {
-                Ok(reached) => {
-                    if let Some(message) = watch.follow(candidate, reached) {
-                        self.listener.trouble(&message);
+        let mut candidates = news.candidates;
+        while !candidates.is_empty() {
+            let verdicts = match self.judge(candidates).await {
+                Ok(verdicts) => verdicts,
+                Err(e) => {
+                    // They are met again at the next look.
+                    self.fail(e);
+                    moved = true;
+                    break;
+                }
+            };
+            candidates = vec![];
+            for verdict in verdicts {
+                match verdict {
+                    Verdict::Same(candidate, reached, before) => {
+                        let (id, path) = (candidate.head.id, candidate.path.clone());
+                        if watch.follow(candidate, reached, before) {
+                            self.accounts.entry(id).or_default().source = path;
+                            moved = true;
+                        }
                     }
-                    if watch.source(id).is_some() {
-                        self.accounts.entry(id).or_default().source = path;
+                    Verdict::Other(candidate) => candidates.push(candidate),
+                    Verdict::TooShort(candidate) => watch.wait_for(candidate),
+                    Verdict::Gone => {}
+                    Verdict::Unread(candidate, e) => {
+                        let told = watch.put_off(&candidate.path, candidate.key, candidate.len, e);
+                        told.iter().for_each(|message| self.listener.trouble(message));
                     }
                 }
-                // It is met again at the next look.
-                Err(e) => self.fail(e),
             }
         }
+        if moved {
+            self.active = Some(Instant::now());
+        }
+    }
+
+    /// Which logs are they, by what has landed?
+    async fn judge(&self, candidates: Vec<Candidate>) -> Result<Vec<Verdict>> {
+        let ids: Vec<u128> = candidates.iter().map(|candidate| candidate.head.id).collect();
+        let reached = self.store.followed_all(&ids).await?;
+        let options = Arc::clone(&self.options);
+        off_thread(move || {
+            let all = candidates.into_iter().zip(reached);
+            Ok(all.map(|(candidate, reached)| candidate.judge(reached, &options)).collect())
+        })
+        .await
     }
 
     /// Commits what has waited long enough, the oldest first.
@@ -205,20 +244,19 @@ impl Following<'_> {
             .collect();
         due.sort_unstable();
         for (_, id) in due {
-            self.active = Instant::now();
             if self.trouble.is_to_wait() {
                 break;
             }
             self.land_part(watch, id).await?;
+            self.active = Some(Instant::now());
         }
         Ok(())
     }
 
     async fn land_part(&mut self, watch: &mut Watch, id: u128) -> Result<()> {
-        let Some(source) = watch.source(id) else { return Ok(()) };
         if self.unsure.contains(&id) {
             match self.store.followed(id).await {
-                Ok((offset, rejected)) => source.stand_at(offset, rejected),
+                Ok(reached) => self.stand_at(watch, id, reached),
                 Err(e) => {
                     self.fail(e);
                     return Ok(());
@@ -226,11 +264,13 @@ impl Following<'_> {
             }
             self.unsure.remove(&id);
         }
-        let Some(part) = source.part() else { return Ok(()) };
+        let Some(part) = watch.source(id).and_then(|source| source.part()) else { return Ok(()) };
         let taken = Instant::now();
         match self.lander.land(&part).await {
             Ok(Outcome::Landed(counts)) => {
-                source.landed(part.to, taken);
+                if let Some(source) = watch.source(id) {
+                    source.landed(part.to, taken);
+                }
                 self.trouble = Trouble::default();
                 self.beside.commits += 1;
                 let account = self.accounts.entry(id).or_default();
@@ -238,7 +278,7 @@ impl Following<'_> {
                 account.commits += 1;
                 account.count(&counts);
             }
-            Ok(Outcome::Elsewhere((offset, rejected))) => source.stand_at(offset, rejected),
+            Ok(Outcome::Elsewhere(reached)) => self.stand_at(watch, id, reached),
             Err(Failure::Source(e)) => {
                 if let Some(message) = watch.set_aside(id, e) {
                     self.listener.trouble(&message);
@@ -253,6 +293,21 @@ impl Following<'_> {
         Ok(())
     }
 
+    /// Another process has landed something under the hash of this source.
+    fn stand_at(&mut self, watch: &mut Watch, id: u128, reached: store::Followed) {
+        let Some(source) = watch.source(id) else { return };
+        match source.stand_at(reached) {
+            Stood::There(bytes) => self.accounts.entry(id).or_default().elsewhere += bytes,
+            Stood::Beyond(bytes) => {
+                self.accounts.entry(id).or_default().elsewhere += bytes;
+                watch.forget(id);
+            }
+            Stood::Another => {
+                watch.forget(id);
+            }
+        }
+    }
+
     /// The store does not take anything at present.
     fn fail(&mut self, error: DataFusionError) {
         if self.trouble.until.is_none() {
@@ -261,8 +316,8 @@ impl Following<'_> {
         self.trouble.wait_longer();
     }
 
-    fn tell(&self, watch: &mut Watch, error: DataFusionError) {
-        if let Some(message) = watch.tell(error) {
+    fn tell(&self, watch: &mut Watch, of: &Path, error: DataFusionError) {
+        if let Some(message) = watch.tell(of, error) {
             self.listener.trouble(&message);
         }
     }
@@ -285,6 +340,16 @@ impl Following<'_> {
                 }))
             });
         }
+        // Only what was merged is worth a vacuum.
+        let is_due = self.beside.vacuumed.is_none_or(|last| last.elapsed() >= VACUUM);
+        if self.beside.compacts && !self.beside.vacuums && is_due {
+            self.beside.vacuums = true;
+            self.beside.vacuumed = Some(Instant::now());
+            let (store, runtime) = (self.store.clone(), Handle::current());
+            self.beside.tasks.spawn_blocking(move || {
+                Done::Vacuumed(runtime.block_on(store.vacuum(RETAIN, false)).map(drop))
+            });
+        }
         if !self.beside.lands
             && let Some((path, key, format)) = self.beside.queue.pop_front()
         {
@@ -305,11 +370,19 @@ impl Following<'_> {
             Ok(Done::Compacted(ended)) => {
                 self.beside.compacts = false;
                 if let Err(e) = ended {
-                    self.tell(watch, e.context("small files are not merged"));
+                    self.tell(watch, Path::new(""), e.context("small files are not merged"));
+                }
+            }
+            Ok(Done::Vacuumed(ended)) => {
+                self.beside.vacuums = false;
+                if let Err(e) = ended
+                    && !std::mem::replace(&mut self.beside.told_of_vacuum, true)
+                {
+                    self.listener.trouble(&e.context("files that nobody needs any more are not removed"));
                 }
             }
             Ok(Done::Whole(path, key, ended)) => {
-                self.active = Instant::now();
+                self.active = Some(Instant::now());
                 self.beside.lands = false;
                 watch.waiting.ended(key, ended.is_ok());
                 match ended {
@@ -319,12 +392,12 @@ impl Following<'_> {
                         account.source = path;
                         account.count(&counts);
                     }
-                    Err(e) => self.tell(watch, super::pass::naming(&path, e)),
+                    Err(e) => self.tell(watch, &path, super::pass::naming(&path, e)),
                 }
             }
             Err(e) => {
-                (self.beside.compacts, self.beside.lands) = (false, false);
-                self.tell(watch, DataFusionError::External(Box::new(e)));
+                (self.beside.compacts, self.beside.lands, self.beside.vacuums) = (false, false, false);
+                self.tell(watch, Path::new(""), DataFusionError::External(Box::new(e)));
             }
         }
     }
@@ -340,9 +413,13 @@ impl Following<'_> {
     }
 
     fn is_over(&self, watch: &Watch) -> bool {
-        let waits = watch.sources.iter().any(|source| source.waiting().0 > 0);
+        let waits = watch.sources.iter().any(|source| source.waiting().0 > 0 || !source.looked_at);
         let busy = waits || self.beside.lands || !self.beside.queue.is_empty();
-        !busy && self.follow.idle_exit.is_some_and(|idle| self.active.elapsed() >= idle)
+        !busy
+            && self
+                .follow
+                .idle_exit
+                .is_some_and(|idle| self.active.is_some_and(|active| active.elapsed() >= idle))
     }
 
     async fn finish(mut self, watch: &Watch) -> Vec<Followed> {
@@ -352,7 +429,6 @@ impl Following<'_> {
             let account = self.accounts.entry(source.head.id).or_default();
             account.source = source.path.clone();
             account.unfinished = source.unfinished();
-            account.elsewhere = source.elsewhere;
         }
         let begun = watch.begun.iter().map(|(path, bytes)| Followed {
             source: path.clone(),
@@ -390,12 +466,17 @@ struct Beside {
     compacts: bool,
     /// Commits since the last compaction began.
     commits: u64,
+    vacuums: bool,
+    /// When the last vacuum began.
+    vacuumed: Option<Instant>,
+    told_of_vacuum: bool,
     lands: bool,
     queue: VecDeque<(PathBuf, FileKey, Format)>,
 }
 
 enum Done {
     Compacted(Result<()>),
+    Vacuumed(Result<()>),
     Whole(PathBuf, FileKey, Result<Ended>),
 }
 

@@ -1,40 +1,33 @@
-//! One growing log: what it is known by, how far it has landed, and what was read of it since.
+//! One growing log: how far it has landed, and what was read of it since.
 //!
 //! ```text
 //! 0 ───────── offset ──────────── whole ───── end
 //!   landed      │ rows to land      │ a row that has not ended yet
 //! ```
 //!
-//! A log is known by its first row (with a CSV its header as well), its table and its mapping: by content, so that it stays
-//! the same log when it is renamed, copied, or followed again tomorrow. The offset moves only by a commit.
+//! The offset moves only by a commit, which records what the bytes before it are known by. What says otherwise in the store is
+//! of another log that begins alike, see [`Head`].
 
 use std::fs::{File, Metadata};
-use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use datafusion::common::{Result, exec_err};
-use xxhash_rust::xxh3::Xxh3;
 
-use super::super::input::{MAX_ROW, Text, open_text, refuse_foreign};
-use super::super::shape::Shaper;
-use super::super::{Format, LandOptions};
-use super::breaks::{Breaks, first_rows};
-use crate::store::Catalogue;
+use super::super::input::MAX_ROW;
+use super::breaks::Breaks;
+use super::head::{Head, bytes_before, end_of};
+use crate::store::{Followed, end_hash};
 
-/// How much of its beginning tells a log from others.
-const HEAD: usize = 64 << 10;
-/// How much is looked at before a log is followed.
-const LOOK: u64 = 256 << 10;
-/// Bytes by which it is seen that a file goes on where it was left.
-const TAIL: usize = 64;
 /// Read at once.
 const PIECE: u64 = 1 << 20;
 /// A log that has not grown for so long is closed until it does; a log without a name is then given up.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
+/// Waits before a file that cannot be read is tried again.
+const FIRST_AGAIN: Duration = Duration::from_millis(200);
+const LONGEST_AGAIN: Duration = Duration::from_secs(5);
 
 /// A file, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,52 +46,22 @@ impl FileKey {
     }
 }
 
-/// What the beginning of a file says.
-#[derive(Clone, Debug)]
-pub(super) struct Head {
-    pub(super) id: u128,
-    pub(super) format: Format,
-    /// Of a CSV: every part is read under it.
-    pub(super) header: Bytes,
+/// When a file that cannot be read at present is tried again: after growing waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Again {
+    at: Instant,
+    wait: Duration,
 }
 
-impl Head {
-    /// Of text that begins so; `None` while its first row has not ended.
-    pub(super) fn read(text: impl Read, format: Format, options: &LandOptions) -> Result<Option<Self>> {
-        let mut head = vec![];
-        text.take(LOOK).read_to_end(&mut head)?;
-        let needed = if format == Format::Csv { 2 } else { 1 };
-        let ends = first_rows(format, &head, needed);
-        let end = match ends.get(needed - 1) {
-            Some(end) => *end,
-            None if format == Format::Csv && ends.is_empty() && head.len() as u64 == LOOK => {
-                return exec_err!("its header does not end within {} KiB", LOOK >> 10);
-            }
-            None if head.len() >= HEAD => HEAD,
-            None => return Ok(None),
-        };
-        let header = match (format, ends.first()) {
-            (Format::Csv, Some(header)) => Bytes::copy_from_slice(&head[..*header]),
-            (Format::Csv, None) => return Ok(None),
-            _ => Bytes::new(),
-        };
-        let mut hash = Xxh3::new();
-        for part in [&head[..end.min(HEAD)], options.map.name.as_bytes(), b"events"] {
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        // Refused here: what is no text of the format, a header without the mapping's columns, an expression that does not fit.
-        head.truncate(last_line(&head));
-        refuse_foreign(&head, format, &options.map)?;
-        let text: Text = BufReader::new(Box::new(Cursor::new(head)) as Box<dyn Read + Send>);
-        let reader = open_text(text, Arc::new(AtomicU64::new(0)), format, options)?;
-        Shaper::plan(&reader.schema(), options, chrono_tz::Tz::UTC, &Arc::new(Catalogue::default()))?;
-        Ok(Some(Self { id: hash.digest128(), format, header }))
+impl Again {
+    pub(super) fn after(last: Option<Self>) -> Self {
+        let wait = last.map_or(FIRST_AGAIN, |last| (last.wait * 2).min(LONGEST_AGAIN));
+        Self { at: Instant::now() + wait, wait }
     }
-}
 
-fn last_line(text: &[u8]) -> usize {
-    text.iter().rposition(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1)
+    pub(super) fn is_due(&self) -> bool {
+        self.at <= Instant::now()
+    }
 }
 
 /// The rows of a source from one offset to another, to be landed at once.
@@ -109,6 +72,8 @@ pub(super) struct Part {
     pub(super) path: PathBuf,
     pub(super) from: u64,
     pub(super) to: u64,
+    /// What the bytes before `to` are known by.
+    pub(super) end: u64,
     /// Where `text` begins in the source.
     pub(super) begin: u64,
     pub(super) text: Bytes,
@@ -123,6 +88,17 @@ pub(super) enum Grown {
     Cut,
 }
 
+/// Where a source stands, after what the store says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stood {
+    /// Another process has landed so many bytes of it.
+    There(u64),
+    /// Further than was read, by so many bytes more than this process has landed: the file has to be looked at anew.
+    Beyond(u64),
+    /// What has landed is another log that begins alike.
+    Another,
+}
+
 /// See the module.
 pub(super) struct Source {
     pub(super) head: Head,
@@ -135,91 +111,123 @@ pub(super) struct Source {
     rejected: u64,
     /// Where `text` begins: at the offset, or behind the header of a CSV.
     begin: u64,
+    /// The last bytes before that.
+    before: Vec<u8>,
     text: Vec<u8>,
     breaks: Breaks,
     /// Of `text`: where its last whole row ends, and how many rows began.
     whole: usize,
     rows: u64,
-    /// The last bytes that were read.
-    tail: Vec<u8>,
     /// When the oldest whole row was read.
     pub(super) since: Option<Instant>,
     pub(super) grew: Instant,
     /// Nothing more will be read.
     pub(super) ended: bool,
-    /// Bytes that another process has landed.
-    pub(super) elsewhere: u64,
-    /// This process has landed something of it.
-    pub(super) ours: bool,
+    /// It was looked at since it is followed.
+    pub(super) looked_at: bool,
+    /// It cannot be read at present.
+    again: Option<Again>,
 }
 
 impl Source {
-    pub(super) fn new(path: PathBuf, key: FileKey, head: Head, (offset, rejected): (u64, u64)) -> Self {
+    /// `before` are the last bytes that have landed.
+    pub(super) fn new(path: PathBuf, key: FileKey, head: Head, reached: Followed, before: Vec<u8>) -> Self {
+        let header = head.header.len() as u64;
+        let before = if reached.landed < header { end_of(&[], &head.header) } else { before };
         Self {
             path,
             key,
             file: None,
-            offset,
-            rejected,
-            begin: offset.max(head.header.len() as u64),
+            offset: reached.landed,
+            rejected: reached.rejected,
+            begin: reached.landed.max(header),
+            before,
             text: vec![],
             breaks: Breaks::new(head.format),
             head,
             whole: 0,
             rows: 0,
-            tail: vec![],
             since: None,
             grew: Instant::now(),
             ended: false,
-            elsewhere: 0,
-            ours: false,
+            looked_at: false,
+            again: None,
         }
     }
 
-    /// Reads what was appended, up to about `room` bytes.
-    pub(super) fn read(&mut self, room: usize) -> Result<Grown> {
+    /// Reads what was appended, up to about `room` bytes. With `keep` the file stays open for what comes next.
+    pub(super) fn read(&mut self, room: usize, keep: bool) -> Result<Grown> {
+        if self.again.is_some_and(|again| !again.is_due()) {
+            return Ok(Grown::No);
+        }
+        self.looked_at = true;
+        let before = self.text.len();
+        match self.read_file(room) {
+            Ok(grown) => {
+                self.again = None;
+                self.appended(before)?;
+                let is_quiet = !keep || self.grew.elapsed() > QUIET;
+                if is_quiet && room > 0 && self.text.len() - before < room {
+                    self.file = None;
+                }
+                Ok(grown)
+            }
+            Err(e) => {
+                // A piece that was read in part is read again.
+                self.text.truncate(before);
+                self.file = None;
+                self.again = Some(Again::after(self.again));
+                Err(e.into())
+            }
+        }
+    }
+
+    fn read_file(&mut self, room: usize) -> std::io::Result<Grown> {
         let position = self.position();
         let known = match &self.file {
             Some(file) => file.metadata()?.len(),
             None => match std::fs::metadata(&self.path) {
                 Ok(metadata) if FileKey::of(&self.path, &metadata) == self.key => metadata.len(),
                 // Its new name is yet to be found.
-                _ => return Ok(Grown::No),
+                Ok(_) => return Ok(Grown::No),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Grown::No),
+                Err(e) => return Err(e),
             },
         };
         if known < position {
             return Ok(Grown::Cut);
         }
         if known == position || room == 0 {
-            if self.grew.elapsed() > QUIET {
-                self.file = None;
-            }
             return Ok(Grown::No);
         }
         if self.file.is_none() {
-            let file = File::open(&self.path)?;
+            let file = match File::open(&self.path) {
+                Ok(file) => file,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Grown::No),
+                Err(e) => return Err(e),
+            };
             if FileKey::of(&self.path, &file.metadata()?) != self.key {
                 return Ok(Grown::No);
             }
             self.file = Some(file);
         }
-        if !self.goes_on(position)? {
+        let tail = self.tail();
+        let Some(file) = &mut self.file else { return Ok(Grown::No) };
+        // Whether the bytes before it are those that were read.
+        if bytes_before(file, position)?.is_none_or(|there| there != tail) {
             return Ok(Grown::Cut);
         }
-        let before = self.text.len();
-        if let Some(file) = &mut self.file {
-            let end = (known - position).min(room as u64);
-            let mut read = 0;
-            while read < end {
-                let piece = file.by_ref().take(PIECE.min(end - read)).read_to_end(&mut self.text)?;
-                if piece == 0 {
-                    break;
-                }
-                read += piece as u64;
+        file.seek(SeekFrom::Start(position))?;
+        let end = (known - position).min(room as u64);
+        let mut read = 0;
+        while read < end {
+            let piece = file.by_ref().take(PIECE.min(end - read)).read_to_end(&mut self.text)?;
+            if piece == 0 {
+                break;
             }
+            read += piece as u64;
         }
-        self.appended(before)?;
-        Ok(if self.text.len() > before { Grown::Yes } else { Grown::No })
+        Ok(if read > 0 { Grown::Yes } else { Grown::No })
     }
 
     /// Takes what was read elsewhere, as of a packed file.
@@ -229,16 +237,15 @@ impl Source {
         self.appended(before)
     }
 
-    /// Stands at `position` and sees whether the bytes before it are those that were read.
-    fn goes_on(&mut self, position: u64) -> Result<bool> {
-        let Some(file) = &mut self.file else { return Ok(false) };
-        file.seek(SeekFrom::Start(position - self.tail.len() as u64))?;
-        let mut there = vec![0; self.tail.len()];
-        match file.read_exact(&mut there) {
-            Ok(()) => Ok(there == self.tail),
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
-            Err(e) => Err(e.into()),
-        }
+    /// Whether the file there goes on where this one was left.
+    pub(super) fn goes_on_in(&self, path: &Path) -> std::io::Result<bool> {
+        let there = bytes_before(&mut File::open(path)?, self.position())?;
+        Ok(there.is_some_and(|there| there == self.tail()))
+    }
+
+    /// The last bytes that were read.
+    fn tail(&self) -> Vec<u8> {
+        end_of(&self.before, &self.text)
     }
 
     fn appended(&mut self, before: usize) -> Result<()> {
@@ -251,9 +258,6 @@ impl Source {
             self.whole = before + end;
             self.since.get_or_insert(self.grew);
         }
-        self.tail.extend_from_slice(&self.text[self.text.len().saturating_sub(TAIL).max(before)..]);
-        let surplus = self.tail.len().saturating_sub(TAIL);
-        self.tail.drain(..surplus);
         let unfinished = self.text.len() - self.whole;
         if unfinished > 2 * MAX_ROW {
             return exec_err!(
@@ -294,6 +298,7 @@ impl Source {
             path: self.path.clone(),
             from: self.offset,
             to: self.begin + end as u64,
+            end: end_hash(&end_of(&self.before, &self.text[..end])),
             begin: self.begin,
             text: Bytes::copy_from_slice(&self.text[..end]),
         })
@@ -301,29 +306,29 @@ impl Source {
 
     /// The part up to `to` has landed. What was read while it did waits since `taken`.
     pub(super) fn landed(&mut self, to: u64, taken: Instant) {
-        self.ours = true;
         self.drop_until(to);
         self.since = (self.whole > 0).then_some(taken);
     }
 
-    /// As the store says; another process may have landed more.
-    pub(super) fn stand_at(&mut self, offset: u64, rejected: u64) {
-        if offset == self.offset {
-            self.rejected = rejected;
-            return;
+    /// Stands where the store says; another process may have landed more.
+    pub(super) fn stand_at(&mut self, reached: Followed) -> Stood {
+        if reached.landed != self.offset {
+            if !(self.begin..=self.position()).contains(&reached.landed) {
+                return Stood::Beyond(reached.landed.saturating_sub(self.offset));
+            }
+            let landed = (reached.landed - self.begin) as usize;
+            let end = end_hash(&end_of(&self.before, &self.text[..landed]));
+            if reached.end.is_some_and(|known| known != end) {
+                return Stood::Another;
+            }
         }
-        self.elsewhere += offset.saturating_sub(self.offset);
-        if (self.begin..=self.position()).contains(&offset) {
-            self.drop_until(offset);
-        } else {
-            self.offset = offset;
-            self.begin = offset.max(self.head.header.len() as u64);
-            self.text.clear();
-            self.tail.clear();
-            self.look_again();
+        let elsewhere = reached.landed.saturating_sub(self.offset);
+        if elsewhere > 0 {
+            self.drop_until(reached.landed);
+            self.since = (self.whole > 0).then(Instant::now);
         }
-        self.rejected = rejected;
-        self.since = (self.whole > 0).then(Instant::now);
+        self.rejected = reached.rejected;
+        Stood::There(elsewhere)
     }
 
     /// The same log under another name.
@@ -341,6 +346,7 @@ impl Source {
 
     fn drop_until(&mut self, to: u64) {
         let landed = (to.saturating_sub(self.begin) as usize).min(self.text.len());
+        self.before = end_of(&self.before, &self.text[..landed]);
         self.text.drain(..landed);
         // A large part should not keep its memory.
         if self.text.capacity() > 4 * self.text.len().max(PIECE as usize) {

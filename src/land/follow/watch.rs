@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,27 +16,33 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
 use super::super::input::file_at;
 use super::super::pass::naming;
 use super::super::{Format, LandOptions};
+use super::candidate::{Candidate, continues};
+use super::head::{Head, may_pass};
 use super::places::{Found, Kind, Place};
-use super::source::{FileKey, Grown, Head, QUIET, Source};
+use super::source::{Again, FileKey, Grown, QUIET, Source};
 use super::whole::Waiting;
+use crate::store::Followed;
 
 /// How often files are looked for, which costs more than a look at those that are known.
 const LOOK_FOR: Duration = Duration::from_millis(500);
-/// Two files that begin alike are compared so far, and so far before the end of the shorter one.
-const COMPARED: u64 = 16 << 20;
-const COMPARED_BEFORE_END: u64 = 1 << 20;
+/// With more sources than this, those are closed of which nothing is left to read.
+const KEPT_OPEN: usize = 256;
+/// A source that is closed and has no name for so long is given up.
+const UNSEEN: Duration = Duration::from_secs(5);
+/// Messages that are remembered, so that none is told twice.
+const TOLD: usize = 10_000;
 
-/// In place of the length of a file that is not looked at again when it has grown.
-const FOR_GOOD: u64 = u64::MAX;
-
-/// A log that is seen for the first time.
-pub(super) struct Candidate {
-    pub(super) path: PathBuf,
-    pub(super) key: FileKey,
-    pub(super) head: Head,
-    len: u64,
-    /// It counts only if it was followed before.
-    renamed: bool,
+/// A file that is not followed.
+#[derive(Clone, Copy, Debug)]
+enum Aside {
+    /// Until it no longer has this length.
+    At(u64),
+    /// The same, and it has begun.
+    Begun(u64),
+    /// As long as it is not shorter: what it is made of cannot land.
+    ForGood(u64),
+    /// It cannot be read at present.
+    Until(Again),
 }
 
 /// What a look has found.
@@ -48,7 +53,7 @@ pub(super) struct News {
     pub(super) whole: Vec<(PathBuf, FileKey, Format)>,
     /// What a person should know, each once.
     pub(super) messages: Vec<DataFusionError>,
-    /// Something was appended, or appeared.
+    /// Something was appended, or is about to land.
     pub(super) moved: bool,
 }
 
@@ -57,11 +62,10 @@ pub(super) struct Watch {
     options: Arc<LandOptions>,
     places: Vec<Place>,
     pub(super) sources: Vec<Source>,
-    /// Files that are not followed, with the length at which they were looked at.
-    aside: HashMap<FileKey, u64>,
+    aside: HashMap<FileKey, Aside>,
     told: HashSet<String>,
     pub(super) waiting: Waiting,
-    /// Files that hold no whole row yet.
+    /// Files with too few whole rows to know them.
     pub(super) begun: BTreeMap<PathBuf, u64>,
     looked: Option<Instant>,
     /// The sources that have no name any more, and since when.
@@ -103,25 +107,45 @@ impl Watch {
         news
     }
 
-    /// Follows a candidate from where the store says; unless it does not count.
-    pub(super) fn follow(&mut self, candidate: Candidate, reached: (u64, u64)) -> Option<DataFusionError> {
-        if candidate.renamed && reached == (0, 0) {
-            self.aside.insert(candidate.key, candidate.len);
-            return None;
+    /// Follows a candidate from where the store says, behind the bytes `before`; unless it does not count, or has to wait for
+    /// what is followed under the same hash: the store knows which of them that is once it has landed.
+    pub(super) fn follow(&mut self, candidate: Candidate, reached: Followed, before: Vec<u8>) -> bool {
+        if candidate.renamed && reached.landed == 0 && reached.rejected == 0 {
+            self.aside.insert(candidate.key, Aside::At(candidate.len));
+            return false;
         }
-        if candidate.len < reached.0 {
-            // Perhaps a copy that is being made; it is looked at again when it has grown.
-            self.aside.insert(candidate.key, candidate.len);
-            let message = exec_datafusion_err!(
-                "{}: it begins like a log of which {} bytes have landed, but has {}; it is followed when it is longer",
-                candidate.path.display(),
-                reached.0,
-                candidate.len
-            );
-            return self.tell(message);
+        if self.source(candidate.head.id).is_some() {
+            return false;
         }
-        self.sources.push(Source::new(candidate.path, candidate.key, candidate.head, reached));
-        None
+        self.aside.remove(&candidate.key);
+        self.sources.push(Source::new(candidate.path, candidate.key, candidate.head, reached, before));
+        true
+    }
+
+    /// A candidate waits until it is longer.
+    pub(super) fn wait_for(&mut self, candidate: Candidate) {
+        let aside = if candidate.renamed { Aside::At(candidate.len) } else { Aside::Begun(candidate.len) };
+        self.aside.insert(candidate.key, aside);
+        if !candidate.renamed {
+            self.begun.insert(candidate.path, candidate.len);
+        }
+    }
+
+    /// A file could not be looked at.
+    pub(super) fn put_off(
+        &mut self,
+        path: &Path,
+        key: FileKey,
+        len: u64,
+        why: DataFusionError,
+    ) -> Option<DataFusionError> {
+        let aside = match self.aside.get(&key) {
+            _ if !may_pass(&why) => Aside::At(len),
+            Some(Aside::Until(last)) => Aside::Until(Again::after(Some(*last))),
+            _ => Aside::Until(Again::after(None)),
+        };
+        self.aside.insert(key, aside);
+        self.tell(path, naming(path, why))
     }
 
     pub(super) fn source(&mut self, id: u128) -> Option<&mut Source> {
@@ -130,22 +154,33 @@ impl Watch {
 
     /// Gives a source up for good, and says why.
     pub(super) fn set_aside(&mut self, id: u128, why: DataFusionError) -> Option<DataFusionError> {
-        let at = self.sources.iter().position(|source| source.head.id == id)?;
-        let source = self.sources.swap_remove(at);
-        self.aside.insert(source.key, FOR_GOOD);
-        self.tell(why)
+        let source = self.forget(id)?;
+        self.aside.insert(source.key, Aside::ForGood(source.position()));
+        self.tell(&source.path, why)
     }
 
-    /// The message, if it has not been told yet.
-    pub(super) fn tell(&mut self, message: DataFusionError) -> Option<DataFusionError> {
-        self.told.insert(message.to_string()).then_some(message)
+    /// Follows a source no longer: its file is met as if it were new.
+    pub(super) fn forget(&mut self, id: u128) -> Option<Source> {
+        let at = self.sources.iter().position(|source| source.head.id == id)?;
+        Some(self.sources.swap_remove(at))
+    }
+
+    /// The message, if it has not been told yet `of` that file.
+    pub(super) fn tell(&mut self, of: &Path, message: DataFusionError) -> Option<DataFusionError> {
+        let mut key = of.display().to_string();
+        // Lengths and places are others the next time.
+        key.extend(message.to_string().chars().filter(|c| !c.is_ascii_digit()));
+        if self.told.len() >= TOLD {
+            self.told.clear();
+        }
+        self.told.insert(key).then_some(message)
     }
 
     /// Reads what was appended to the sources.
     fn read(&mut self, news: &mut News) {
         let mut room = self.all.saturating_sub(self.sources.iter().map(Source::held).sum());
         let count = self.sources.len();
-        let mut broken = vec![];
+        let (mut unread, mut broken) = (vec![], vec![]);
         self.turn = self.turn.wrapping_add(1);
         for step in 0..count {
             let source = &mut self.sources[(self.turn % count + step) % count];
@@ -155,13 +190,17 @@ impl Watch {
             let held = source.held();
             // A row that has not ended may be longer than a part.
             let most = if source.waiting().0 == 0 { usize::MAX } else { self.part.saturating_sub(held) };
-            match source.read(most.min(room).min(self.part)) {
+            match source.read(most.min(room).min(self.part), count <= KEPT_OPEN) {
                 Ok(Grown::No) => {}
                 Ok(Grown::Yes) => news.moved = true,
                 Ok(Grown::Cut) => source.ended = true,
+                Err(e) if may_pass(&e) => unread.push((source.path.clone(), e)),
                 Err(e) => broken.push((source.head.id, naming(&source.path, e))),
             }
             room = room.saturating_sub(source.held().saturating_sub(held));
+        }
+        for (path, why) in unread {
+            news.messages.extend(self.tell(&path, naming(&path, why)));
         }
         for (id, why) in broken {
             news.messages.extend(self.set_aside(id, why));
@@ -184,135 +223,158 @@ impl Watch {
         self.sources.retain(|source| !given_up(source));
         if self.sources.len() < before {
             // A copy that was set aside may hold what came between the last look and the end.
-            self.aside.clear();
+            self.aside.retain(|_, aside| matches!(aside, Aside::ForGood(_)));
         }
     }
 
     /// Looks for files that are new, renamed or gone.
     fn find(&mut self, news: &mut News) {
-        let mut seen: HashSet<FileKey> = HashSet::new();
-        self.begun.clear();
-        let (mut found, mut unreadable) = (vec![], vec![]);
+        let mut found = vec![];
+        let mut unreadable = vec![];
         for place in &self.places {
             match place.list(&self.options) {
                 Ok(files) => found.extend(files),
                 Err(e) => unreadable.push(e),
             }
         }
-        news.messages.extend(unreadable.into_iter().filter_map(|why| self.tell(why)));
+        let mut saw_all = unreadable.is_empty();
+        news.messages.extend(unreadable.into_iter().filter_map(|why| self.tell(Path::new(""), why)));
         // What was named comes before what it was renamed to.
         found.sort_by_key(|found| found.renamed);
+        let mut seen: HashSet<FileKey> = HashSet::new();
+        let mut files = vec![];
         for found in found {
-            let Ok(metadata) = std::fs::metadata(&found.path) else { continue };
-            let key = FileKey::of(&found.path, &metadata);
-            if !seen.insert(key) {
-                continue;
-            }
-            if let Some(source) = self.sources.iter_mut().find(|source| source.key == key && !source.ended) {
-                if source.path != found.path {
-                    source.path = found.path;
+            match std::fs::metadata(&found.path) {
+                Ok(metadata) => {
+                    let key = FileKey::of(&found.path, &metadata);
+                    if seen.insert(key) {
+                        files.push((found, key, metadata.len()));
+                    }
                 }
-                continue;
+                Err(e) => saw_all &= e.kind() == std::io::ErrorKind::NotFound,
             }
+        }
+        // What is followed comes first: the others are compared with it, under its present name.
+        let mut known: HashMap<FileKey, usize> = HashMap::new();
+        known.extend(
+            self.sources
+                .iter()
+                .enumerate()
+                .filter(|(_, source)| !source.ended)
+                .map(|(at, source)| (source.key, at)),
+        );
+        files.retain(|(found, key, _)| {
+            let Some(at) = known.get(key) else { return true };
+            self.sources[*at].path.clone_from(&found.path);
+            false
+        });
+        self.begun.clear();
+        for (found, key, len) in files {
             match found.kind {
                 Kind::Whole(format) => {
-                    let ready = self.waiting.is_ready(key, metadata.len());
+                    let ready = self.waiting.is_ready(key, len);
                     news.moved |= self.waiting.is_waiting(key);
                     if ready {
                         news.whole.push((found.path, key, format));
                     }
                 }
-                Kind::Grows(format) => self.meet(found, key, format, metadata.len(), news),
+                Kind::Grows(format) => self.meet(found, (key, len), format, &seen, news),
             }
         }
-        self.miss(&seen);
+        if saw_all {
+            self.miss(&seen);
+            self.aside.retain(|key, _| seen.contains(key));
+            self.waiting.keep(&seen);
+        }
     }
 
     /// A log that is not followed yet.
-    fn meet(&mut self, found: Found, key: FileKey, format: Format, len: u64, news: &mut News) {
-        if len == 0 || self.aside.get(&key).is_some_and(|aside| [len, FOR_GOOD].contains(aside)) {
+    fn meet(
+        &mut self,
+        found: Found,
+        (key, len): (FileKey, u64),
+        format: Format,
+        seen: &HashSet<FileKey>,
+        news: &mut News,
+    ) {
+        let is_aside = match self.aside.get(&key) {
+            Some(Aside::At(known)) => *known == len,
+            Some(Aside::Begun(known)) if *known == len => {
+                self.begun.insert(found.path.clone(), len);
+                true
+            }
+            Some(Aside::ForGood(known)) => *known <= len,
+            Some(Aside::Until(again)) => !again.is_due(),
+            Some(Aside::Begun(_)) | None => false,
+        };
+        if len == 0 || is_aside {
             return;
         }
-        let head = file_at(&found.path)
-            .and_then(|_| Head::read(File::open(&found.path)?, format, &self.options))
-            .map_err(|e| naming(&found.path, e));
-        let head = match head {
-            Ok(Some(head)) => head,
+        let read = || -> Result<Option<Head>> {
+            file_at(&found.path)?;
+            Head::read(File::open(&found.path)?, format, &self.options)
+        };
+        match read() {
+            Ok(Some(head)) => {
+                let candidate = Candidate { path: found.path, key, head, len, renamed: found.renamed };
+                self.compare(candidate, seen, news);
+            }
             Ok(None) => {
                 self.begun.insert(found.path, len);
-                return;
             }
-            Err(e) => {
-                self.aside.insert(key, len);
-                news.messages.extend(self.tell(e));
-                return;
-            }
-        };
-        let candidate = Candidate { path: found.path, key, head, len, renamed: found.renamed };
-        if let Some(at) = self.sources.iter().position(|source| source.head.id == candidate.head.id) {
-            return self.meet_again(at, candidate, news);
+            Err(e) => news.messages.extend(self.put_off(&found.path, key, len, e)),
         }
-        if let Some(at) = news.candidates.iter().position(|other| other.head.id == candidate.head.id) {
-            let other = &news.candidates[at];
-            match continues(&other.path, &candidate.path, other.len.min(candidate.len)) {
-                // One of them is enough, the longer one.
-                Ok(true) if candidate.len > other.len => news.candidates[at] = candidate,
-                // A copy, or one of them has gone meanwhile.
-                Ok(true) | Err(_) => {}
-                Ok(false) => {
-                    let why = alike(&other.path, &candidate.path, "neither is followed");
-                    self.aside.insert(other.key, other.len);
-                    self.aside.insert(candidate.key, candidate.len);
-                    news.candidates.remove(at);
-                    news.messages.extend(self.tell(why));
-                }
-            }
-            return;
-        }
-        self.aside.remove(&candidate.key);
-        news.moved = true;
-        news.candidates.push(candidate);
     }
 
-    /// A file that begins as a source does: its copy, what replaced it, or another log.
-    fn meet_again(&mut self, at: usize, candidate: Candidate, news: &mut News) {
-        let source = &mut self.sources[at];
-        if source.ended {
-            // Its last rows land first; then it is seen how far that was.
-            return;
-        }
-        let length = std::fs::metadata(&source.path).map_or(0, |metadata| metadata.len());
-        let gone = self.nameless.contains_key(&source.key);
-        if gone {
-            // What is read of it cannot be compared any more, but for its end, before the next read.
-            if candidate.len >= source.position() {
-                source.move_to(candidate.path, candidate.key);
+    /// Is it a copy of what is there, or what replaced it? Else the store says which log it is.
+    fn compare(&mut self, candidate: Candidate, seen: &HashSet<FileKey>, news: &mut News) {
+        let first = candidate.head.first;
+        let alike = self.sources.iter_mut().filter(|source| source.head.first == first);
+        for source in alike {
+            if source.ended {
+                // Its last rows land first; then it is seen how far that was.
+                return;
             }
-            return;
-        }
-        match continues(&source.path, &candidate.path, length.min(candidate.len)) {
-            Ok(true) if candidate.len > length && source.position() == length => {
-                source.move_to(candidate.path, candidate.key);
-            }
-            Ok(true) => {
-                self.aside.insert(candidate.key, candidate.len);
-            }
-            // A file went away between two looks.
-            Err(_) => {}
-            Ok(false) => {
-                let ours = source.ours;
-                let (path, id) = (source.path.clone(), source.head.id);
-                let end = if ours { "only the first is followed" } else { "neither is followed" };
-                let why = alike(&path, &candidate.path, end);
-                self.aside.insert(candidate.key, candidate.len);
-                if ours {
-                    news.messages.extend(self.tell(why));
-                } else {
-                    // Which of them was followed before, nobody can tell.
-                    news.messages.extend(self.set_aside(id, why));
+            if !seen.contains(&source.key) {
+                // It has no name: what is read of it cannot be compared any more, but for its end.
+                if source.goes_on_in(&candidate.path).unwrap_or(false) {
+                    source.move_to(candidate.path, candidate.key);
+                    return;
                 }
+                continue;
+            }
+            let length = std::fs::metadata(&source.path).map_or(0, |metadata| metadata.len());
+            match continues(&source.path, &candidate.path, length.min(candidate.len)) {
+                Ok(true) if candidate.len > length && source.position() == length => {
+                    source.move_to(candidate.path, candidate.key);
+                    return;
+                }
+                Ok(true) => {
+                    self.aside.insert(candidate.key, Aside::At(candidate.len));
+                    return;
+                }
+                Ok(false) => {}
+                // A file went away between two looks.
+                Err(_) => return,
             }
         }
+        for other in &mut news.candidates {
+            if other.head.first != first {
+                continue;
+            }
+            match continues(&other.path, &candidate.path, other.len.min(candidate.len)) {
+                // One of them is enough, the longer one.
+                Ok(true) => {
+                    if candidate.len > other.len {
+                        *other = candidate;
+                    }
+                    return;
+                }
+                Ok(false) => {}
+                Err(_) => return,
+            }
+        }
+        news.candidates.push(candidate);
     }
 
     /// Gives up sources that have had no name for a while: whoever wrote to them has gone on to another file.
@@ -324,43 +386,11 @@ impl Watch {
             }
             let since = self.nameless.get(&source.key).copied().unwrap_or_else(Instant::now);
             nameless.insert(source.key, since);
-            if !source.is_open() || (since.elapsed() > QUIET && source.grew.elapsed() > QUIET) {
+            let patience = if source.is_open() { QUIET } else { UNSEEN };
+            if since.elapsed() > patience && (!source.is_open() || source.grew.elapsed() > QUIET) {
                 source.ended = true;
             }
         }
         self.nameless = nameless;
     }
-}
-
-fn alike(one: &Path, other: &Path, end: &str) -> DataFusionError {
-    exec_datafusion_err!(
-        "{} and {} begin with the same row and go on differently: which is which could not be told after a restart, so {end}",
-        one.display(),
-        other.display()
-    )
-}
-
-/// Whether the two files agree in their first `length` bytes; of long ones the beginning and the end are compared.
-fn continues(one: &Path, other: &Path, length: u64) -> Result<bool> {
-    let (mut one, mut other) = (File::open(one)?, File::open(other)?);
-    let mut same = |from: u64, to: u64| -> Result<bool> {
-        one.seek(SeekFrom::Start(from))?;
-        other.seek(SeekFrom::Start(from))?;
-        let (mut left, mut right) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-        let mut at = from;
-        while at < to {
-            let piece = (to - at).min(1 << 16) as usize;
-            one.read_exact(&mut left[..piece])?;
-            other.read_exact(&mut right[..piece])?;
-            if left[..piece] != right[..piece] {
-                return Ok(false);
-            }
-            at += piece as u64;
-        }
-        Ok(true)
-    };
-    if length <= COMPARED + COMPARED_BEFORE_END {
-        return same(0, length);
-    }
-    Ok(same(0, COMPARED)? && same(length - COMPARED_BEFORE_END, length)?)
 }

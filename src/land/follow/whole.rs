@@ -3,7 +3,7 @@
 //! Each lands once as any file does, when its length has not changed for two seconds. But a packed text may be a log that
 //! was followed, rotated and then packed: of that only the rows land that have not landed yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 
 use super::super::pass::{Counts, naming};
 use super::super::{Format, LandOptions, Landed, NoProgress, land};
 use super::batch::{Failure, Lander, Outcome};
-use super::source::{FileKey, Head, Source};
+use super::head::{Head, end_of};
+use super::source::{FileKey, Source, Stood};
 use super::{POLL, add};
 use crate::store::Store;
 
@@ -71,6 +72,11 @@ impl Waiting {
         matches!(self.0.get(&key), Some(State::Growing(..) | State::Landing(..)))
     }
 
+    /// Forgets files that are not there any more.
+    pub(super) fn keep(&mut self, seen: &HashSet<FileKey>) {
+        self.0.retain(|key, state| seen.contains(key) || matches!(state, State::Landing(..)));
+    }
+
     pub(super) fn ended(&mut self, key: FileKey, landed: bool) {
         if let Some(State::Landing(len, wait)) = self.0.get(&key) {
             let state = match landed {
@@ -98,26 +104,53 @@ pub(super) async fn land_whole(
 ) -> Result<Ended> {
     options.format = Some(format);
     options.now = Utc::now();
-    if format != Format::Parquet {
-        let head = {
-            let (path, options) = (path.clone(), options.clone());
-            off_thread(move || {
-                let text = unpacked(&path, 0).map_err(|e| naming(&path, e))?;
-                // What is no log is refused by the landing, in its words.
-                Ok(Head::read(text, format, &options).ok().flatten())
-            })
-            .await?
-        };
-        if let Some(head) = head {
-            let reached = store.followed(head.id).await?;
-            if reached.0 > 0 {
-                let source = Source::new(path, key, head, reached);
-                return land_rest(store, source, Arc::new(options)).await;
-            }
-        }
+    if format != Format::Parquet
+        && let Some(source) = followed_before(&store, &path, key, format, &options).await?
+    {
+        return land_rest(store, source, Arc::new(options)).await;
     }
     let mut landed = land(&store, &[path], &options, &NoProgress).await?;
     landed.pop().map(Ended::Landed).ok_or_else(|| exec_datafusion_err!("a file landed without an account"))
+}
+
+/// The log that a packed file was, if that has been followed.
+async fn followed_before(
+    store: &Store,
+    path: &Path,
+    key: FileKey,
+    format: Format,
+    options: &LandOptions,
+) -> Result<Option<Source>> {
+    let (of, with) = (path.to_owned(), options.clone());
+    let head = off_thread(move || {
+        let (text, _) = unpacked(&of, 0).map_err(|e| naming(&of, e))?;
+        // What is no log is refused by the landing, in its words.
+        Ok(Head::read(text, format, &with).ok().flatten())
+    });
+    let mut next = head.await?;
+    while let Some(head) = next {
+        let reached = store.followed(head.id).await?;
+        if reached.landed == 0 {
+            return Ok(None);
+        }
+        let (of, with) = (path.to_owned(), options.clone());
+        let source;
+        (source, next) = off_thread(move || {
+            let before = |at: u64| {
+                let (_, before) = unpacked(&of, at)?;
+                Ok(before)
+            };
+            Ok(match Head::is_of(reached, before)? {
+                Some(before) => (Some(Source::new(of, key, head, reached, before)), None),
+                None => (None, head.doubled(unpacked(&of, 0)?.0, &with)?),
+            })
+        })
+        .await?;
+        if source.is_some() {
+            return Ok(source);
+        }
+    }
+    Ok(None)
 }
 
 /// Lands what follows the offset of a packed log.
@@ -129,7 +162,7 @@ async fn land_rest(store: Store, mut source: Source, options: Arc<LandOptions>) 
         (source, text) = off_thread(move || {
             let (mut reader, at) = match text {
                 Some((reader, at)) if at == source.position() => (reader, at),
-                _ => (unpacked(&source.path, source.position())?, source.position()),
+                _ => (unpacked(&source.path, source.position())?.0, source.position()),
             };
             let mut piece = vec![];
             reader.by_ref().take(PART as u64).read_to_end(&mut piece)?;
@@ -143,22 +176,36 @@ async fn land_rest(store: Store, mut source: Source, options: Arc<LandOptions>) 
                 source.landed(part.to, Instant::now());
                 add(&mut counts, &landed);
             }
-            Outcome::Elsewhere((offset, rejected)) => {
-                source.stand_at(offset, rejected);
-                tokio::time::sleep(POLL).await;
-            }
+            Outcome::Elsewhere(reached) => match source.stand_at(reached) {
+                Stood::There(_) => tokio::time::sleep(POLL).await,
+                Stood::Beyond(_) | Stood::Another => {
+                    return exec_err!(
+                        "another process is landing a log that begins alike; it is tried again"
+                    );
+                }
+            },
         }
     }
     Ok(Ended::Rest(source.head.id, counts))
 }
 
-/// The text of a packed file from a place on.
-fn unpacked(path: &Path, from: u64) -> Result<Box<dyn Read + Send>> {
+/// The text of a packed file from a place on, and the last bytes before it; those are nothing if it ends before.
+fn unpacked(path: &Path, from: u64) -> Result<(Box<dyn Read + Send>, Option<Vec<u8>>)> {
     let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
     let packing = if gzip { FileCompressionType::GZIP } else { FileCompressionType::ZSTD };
     let mut text = packing.convert_read(File::open(path)?)?;
-    std::io::copy(&mut text.by_ref().take(from), &mut std::io::sink())?;
-    Ok(text)
+    let (mut before, mut at) = (vec![], 0);
+    let mut piece = vec![];
+    while at < from {
+        piece.clear();
+        let read = text.by_ref().take((from - at).min(1 << 20)).read_to_end(&mut piece)?;
+        if read == 0 {
+            return Ok((text, None));
+        }
+        before = end_of(&before, &piece);
+        at += read as u64;
+    }
+    Ok((text, Some(before)))
 }
 
 /// Runs reading beside the runtime; a panic in it becomes an error.

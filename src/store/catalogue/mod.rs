@@ -13,6 +13,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::{Result, exec_datafusion_err, plan_datafusion_err, plan_err};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Store;
 use super::log::Change;
@@ -195,6 +196,13 @@ impl Catalogue {
     /// The name of a property's column.
     pub(crate) fn column(property: &str) -> String {
         format!("{PREFIX}{property}")
+    }
+
+    /// A number for the declared columns with their types, 0 without any: a file that bears it has them all.
+    pub(crate) fn declared(&self) -> u64 {
+        let columns: Vec<String> =
+            self.fields.iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
+        if columns.is_empty() { 0 } else { xxh3_64(columns.join("\n").as_bytes()) }
     }
 
     pub(crate) fn property(&self, event: &str, property: &str) -> Option<&Property> {

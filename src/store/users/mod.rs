@@ -107,7 +107,8 @@ impl Store {
             let merged = self.merge_users(&state, &rows).await.map_err(named)?;
             if let Some(rejected) = rejected.take() {
                 // Before the profiles, so that none is lost in between.
-                self.keep_rejected(input, rejected).await.map_err(named)?;
+                let rejected = self.write_rejected(rejected).await.map_err(named)?;
+                self.keep_rejected(input, &rejected).await.map_err(named)?;
             }
             let mut overtaken = false;
             let committed = self.users.commit_once(
@@ -191,21 +192,14 @@ impl Store {
         Ok(())
     }
 
-    async fn keep_rejected(&self, input: &InputId, rejected: &[RecordBatch]) -> Result<()> {
+    async fn write_rejected(&self, rejected: &[RecordBatch]) -> Result<Vec<DataFile>> {
         if rejected.iter().all(|rows| rows.num_rows() == 0) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let rejected = rejected.to_vec();
         let (bytes, file) = blocking(move || encode_rows(&rejected, fresh_name("rejected"))).await?;
         put(self.objects(), &self.location("quarantine", &file.path)?, bytes).await?;
-        let log = self.quarantine_log().await?;
-        log.commit_once(
-            input.transaction(),
-            |known| input.next(known),
-            |_| Ok(Some(Change { add: vec![file.clone()], data_change: true, ..Change::default() })),
-        )
-        .await?;
-        Ok(())
+        Ok(vec![file])
     }
 
     /// The file's bytes, if they are those that were written: rot must not be copied under a good checksum.

@@ -103,17 +103,11 @@ struct LogFolder {
 impl LogFolder {
     fn list(folder: &Path) -> Result<Self> {
         let failed = |e: std::io::Error| exec_datafusion_err!("{}: {e}", folder.display());
-        let mut log = Self::default();
+        // The hint first: what it names is then among the files that are listed after it.
+        let mut log = Self { hint: hint(folder)?, ..Self::default() };
         for file in std::fs::read_dir(folder).map_err(failed)? {
             let file = file.map_err(failed)?;
             let name = file.file_name().to_string_lossy().into_owned();
-            if name == HINT {
-                let hint = std::fs::read(file.path()).map_err(failed)?;
-                // Readers pass over a hint that is no JSON.
-                log.hint = serde_json::from_slice::<serde_json::Value>(&hint)
-                    .ok()
-                    .and_then(|hint| hint["version"].as_u64());
-            }
             let Some((version, kind)) = name.split_once('.') else { continue };
             let Some(version) = Some(version).filter(|v| v.len() == 20).and_then(|v| v.parse().ok()) else {
                 continue;
@@ -126,6 +120,13 @@ impl LogFolder {
                     log.checkpoints.entry(version).or_default().push(file.path());
                 }
                 _ => {}
+            }
+        }
+        // A listing that others add to meanwhile may have the later of two names and not the earlier one.
+        for version in log.missing_after(None).into_iter().flat_map(|(first, last)| first..=last) {
+            let file = entry_file(folder, version);
+            if file.exists() {
+                log.entries.insert(version, file);
             }
         }
         Ok(log)
@@ -150,6 +151,19 @@ impl LogFolder {
             runs.push((next, newest));
         }
         runs
+    }
+}
+
+/// The checkpoint that readers are sent to.
+fn hint(folder: &Path) -> Result<Option<u64>> {
+    match std::fs::read(folder.join(HINT)) {
+        // Readers pass over a hint that is no JSON.
+        Ok(hint) => {
+            let hint = serde_json::from_slice::<serde_json::Value>(&hint).ok();
+            Ok(hint.and_then(|hint| hint["version"].as_u64()))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => exec_err!("{}: {e}", folder.join(HINT).display()),
     }
 }
 
@@ -188,17 +202,19 @@ fn is_ours(action: &Action) -> bool {
 }
 
 /// What a checkpoint is instead of rows that can be read.
-fn wrong_checkpoint(file: &Path) -> Option<String> {
-    if file.extension().is_none_or(|extension| extension != "parquet") {
+fn wrong_checkpoint(path: &Path) -> Option<String> {
+    if path.extension().is_none_or(|extension| extension != "parquet") {
         return None;
     }
     let rows = catch_unwind(AssertUnwindSafe(|| -> Result<usize> {
-        let mut file = File::open(file)?;
+        let mut file = File::open(path)?;
         gate(&mut file)?;
         let batches = ParquetRecordBatchReaderBuilder::try_new(file)?.build()?;
         batches.map(|batch| -> Result<usize> { Ok(batch?.num_rows()) }).sum()
     }));
     match rows {
+        // Old checkpoints are cleaned away while we look.
+        _ if !path.exists() => None,
         Ok(Ok(0)) => Some("no row".to_string()),
         Ok(Ok(_)) => None,
         Ok(Err(e)) => Some(format!("a file that cannot be read: {}", e.strip_backtrace())),
