@@ -223,10 +223,8 @@ impl Walk<'_> {
                 let results = self.random.along(&[0, 3, 8, 15, 30, 60, 140]) as u16;
                 self.act(here, Kind::Search, Props::Search { keyword: here.keyword, results });
             }
-            Page::Checkout if self.memory.cart > 0 && self.random.chance(700) => {
-                if self.order(here) {
-                    left = Left::To(Page::PayResult);
-                }
+            Page::Checkout if self.memory.cart > 0 && self.random.chance(700) && self.order(here) => {
+                left = Left::To(Page::PayResult);
             }
             _ => {}
         }

@@ -17,14 +17,14 @@ pub(super) struct Output<'a> {
 
 enum Target<'a> {
     Plain(&'a mut (dyn Write + Send)),
-    Gzip(GzEncoder<&'a mut (dyn Write + Send)>),
+    Gzip(Box<GzEncoder<&'a mut (dyn Write + Send)>>),
 }
 
 impl<'a> Output<'a> {
     pub(super) fn new(out: &'a mut (dyn Write + Send), gzip: bool) -> Self {
         let target = match gzip {
             false => Target::Plain(out),
-            true => Target::Gzip(GzEncoder::new(out, Compression::fast())),
+            true => Target::Gzip(Box::new(GzEncoder::new(out, Compression::fast()))),
         };
         Self { buffer: Vec::with_capacity(CHUNK + (CHUNK >> 4)), target }
     }

@@ -262,7 +262,7 @@ fn logs_with_the_same_first_row_are_told_apart() {
             assert_eq!(ask(&store, count), rows);
         }
     }
-    // Line 0 is in eight files, the last of which is the one before it with more lines; line 200 is in two.
+    // Line 0 begins seven logs, since the last file is the log before it with more lines; line 200 is in two.
     let twice = "SELECT count(*) FILTER (WHERE page = 'p0'), count(*) FILTER (WHERE page = 'p200'), count(DISTINCT page)
         FROM events";
     assert_eq!(ask(&store, twice), "7,2,477");

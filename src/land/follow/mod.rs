@@ -183,7 +183,7 @@ impl Following<'_> {
         self.beside.queue.extend(news.whole);
         let mut candidates = news.candidates;
         while !candidates.is_empty() {
-            let verdicts = match self.judge(candidates).await {
+            let verdicts = match judge(self.store, &self.options, candidates).await {
                 Ok(verdicts) => verdicts,
                 Err(e) => {
                     // They are met again at the next look.
@@ -215,18 +215,6 @@ impl Following<'_> {
         if moved {
             self.active = Some(Instant::now());
         }
-    }
-
-    /// Which logs are they, by what has landed?
-    async fn judge(&self, candidates: Vec<Candidate>) -> Result<Vec<Verdict>> {
-        let ids: Vec<u128> = candidates.iter().map(|candidate| candidate.head.id).collect();
-        let reached = self.store.followed_all(&ids).await?;
-        let options = Arc::clone(&self.options);
-        off_thread(move || {
-            let all = candidates.into_iter().zip(reached);
-            Ok(all.map(|(candidate, reached)| candidate.judge(reached, &options)).collect())
-        })
-        .await
     }
 
     /// Commits what has waited long enough, the oldest first.
@@ -439,6 +427,22 @@ impl Following<'_> {
         all.sort_by(|one, other| one.source.cmp(&other.source));
         all
     }
+}
+
+/// Which logs are they, by what has landed?
+async fn judge(
+    store: &Store,
+    options: &Arc<LandOptions>,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<Verdict>> {
+    let ids: Vec<u128> = candidates.iter().map(|candidate| candidate.head.id).collect();
+    let reached = store.followed_all(&ids).await?;
+    let options = Arc::clone(options);
+    off_thread(move || {
+        let all = candidates.into_iter().zip(reached);
+        Ok(all.map(|(candidate, reached)| candidate.judge(reached, &options)).collect())
+    })
+    .await
 }
 
 impl Followed {

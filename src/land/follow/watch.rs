@@ -139,6 +139,12 @@ impl Watch {
         len: u64,
         why: DataFusionError,
     ) -> Option<DataFusionError> {
+        if let DataFusionError::IoError(e) = why.find_root()
+            && e.kind() == std::io::ErrorKind::NotFound
+        {
+            // Renamed between two looks: it is met under its new name.
+            return None;
+        }
         let aside = match self.aside.get(&key) {
             _ if !may_pass(&why) => Aside::At(len),
             Some(Aside::Until(last)) => Aside::Until(Again::after(Some(*last))),

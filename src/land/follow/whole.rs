@@ -189,8 +189,10 @@ async fn land_rest(store: Store, mut source: Source, options: Arc<LandOptions>) 
     Ok(Ended::Rest(source.head.id, counts))
 }
 
+type Unpacked = Box<dyn Read + Send>;
+
 /// The text of a packed file from a place on, and the last bytes before it; those are nothing if it ends before.
-fn unpacked(path: &Path, from: u64) -> Result<(Box<dyn Read + Send>, Option<Vec<u8>>)> {
+fn unpacked(path: &Path, from: u64) -> Result<(Unpacked, Option<Vec<u8>>)> {
     let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
     let packing = if gzip { FileCompressionType::GZIP } else { FileCompressionType::ZSTD };
     let mut text = packing.convert_read(File::open(path)?)?;

@@ -86,10 +86,12 @@ struct Current {
     row: usize,
 }
 
+/// What decides between equal rows: the rank of the file, then the number of the input.
+type Place = (Rank, usize);
+
 /// One user's rows in one batch of one input.
 struct Run {
-    /// Between equal rows: the rank of the file, then the number of the input.
-    place: (Rank, usize),
+    place: Place,
     segment: Segment,
     first: (i64, i64),
     last: (i64, i64),
@@ -313,7 +315,7 @@ fn in_order(runs: &mut [Run], order: &[RowOrder], segments: &mut Vec<Segment>) {
         segments.extend(runs.iter().map(|run| run.segment));
         return;
     }
-    let mut rows: Vec<((i64, i64), (Rank, usize), Segment)> = runs
+    let mut rows: Vec<((i64, i64), Place, Segment)> = runs
         .iter()
         .flat_map(|run| {
             let (place, Segment { batch, start, rows }) = (run.place, run.segment);
