@@ -77,7 +77,7 @@ fn every_moment_of_ten_landings_with_a_compaction_and_checkpoints() {
         });
         published.count()
     };
-    assert_eq!(published("quarantine/_delta_log/", ".json"), 10, "commits of rejected rows");
+    assert_eq!(published("quarantine/_delta_log/", ".json"), 11, "rejected rows, and their merge");
     assert_eq!(published("events/_delta_log/", ".json"), 11, "landings and the compaction");
     assert!(published("events/_delta_log/", ".checkpoint.parquet") >= 2, "checkpoints");
     test.every_loss(before, &operations, 2, &acks);
