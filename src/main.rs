@@ -21,6 +21,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// A deep expression is planned by recursion; a debug build needs more than the default.
 const STACK: usize = 16 << 20;
 
+/// Threads beside the runtime's own. The allocator keeps for each what others free of it until it allocates again: with the
+/// hundreds that are the default, a follower grew by a gigabyte. At most a handful wait for another one.
+const BLOCKING_THREADS: usize = 20;
+
 async fn run(cli: Cli) -> Result<Outcome> {
     let Cli { command, limits } = cli;
     match command {
@@ -40,6 +44,7 @@ async fn run(cli: Cli) -> Result<Outcome> {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.max_blocking_threads(BLOCKING_THREADS);
     if let Some(threads) = cli.limits.threads {
         builder.worker_threads(threads);
     }

@@ -100,6 +100,13 @@ pub(crate) async fn land_files(
     if all.len() > 1 {
         tell(limits, account("total", &Landed { seconds: started.elapsed().as_secs_f64(), ..total(&all) }))?;
     }
+    for landed in all.iter().filter(|landed| landed.rows > 0 && landed.rows == landed.quarantined) {
+        let (name, map) = (shown(&landed.source), &options.map.name);
+        say(
+            limits,
+            format!("{name}: no row landed; is it a log of mapping '{map}'? land --dry-run tells more"),
+        );
+    }
     let quarantined: u64 = all.iter().map(|landed| landed.quarantined).sum();
     if quarantined > 0 {
         say(limits, "rejected rows and their reasons: select * from quarantine");

@@ -202,6 +202,10 @@ fn parquet_writer(batch: &RecordBatch) -> Result<ArrowWriter<Vec<u8>>> {
             .set_column_dictionary_enabled(column.into(), false)
             .set_column_encoding(column.into(), Encoding::DELTA_BINARY_PACKED);
     }
+    // Ids of events never repeat, but those of one upload share their beginnings.
+    properties = properties
+        .set_column_dictionary_enabled("event_id".into(), false)
+        .set_column_encoding("event_id".into(), Encoding::DELTA_BYTE_ARRAY);
     for column in ["user_id", "ts", "dt"] {
         properties = properties.set_column_statistics_enabled(column.into(), EnabledStatistics::Page);
     }

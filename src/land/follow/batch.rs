@@ -64,7 +64,7 @@ impl Failure {
 
 impl Lander {
     pub(super) fn new(store: Store, options: Arc<LandOptions>) -> Self {
-        let ids = EventIds::new(options.memory_limit / 4);
+        let ids = EventIds::new(options.memory_limit / 2);
         Self { store, options, ids }
     }
 
@@ -80,7 +80,7 @@ impl Lander {
     async fn attempt(&mut self, part: &Part) -> Result<Outcome, Failure> {
         let name = part.path.display().to_string();
         let input = InputId::part(part.head.id, part.from, part.to, part.end, name);
-        let landing = self.store.landing(input, self.options.memory_limit).await;
+        let landing = self.store.landing(input, self.options.memory_limit / 4).await;
         let Some(mut landing) = landing.map_err(Failure::of_store)? else {
             return self.elsewhere(part).await;
         };
