@@ -18,7 +18,7 @@ use super::quarantine::{Fault, Faults};
 /// Longest text of a column, in bytes.
 pub(super) const MAX_TEXT: usize = 64 << 10;
 /// Longest `user_id`, in bytes.
-const MAX_USER: usize = 512;
+pub(super) const MAX_USER: usize = 512;
 pub(super) const MAX_PROPERTIES: usize = 256;
 
 /// Which times are possible.

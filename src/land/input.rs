@@ -15,7 +15,7 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use xxhash_rust::xxh3::Xxh3;
 
 use super::mapping::Mapping;
-use super::quarantine::Reject;
+use super::quarantine::{Fault, Reject, shortened};
 use super::sources::shown;
 use super::{LandOptions, csv, jsonl, lines, parquet};
 use crate::error::{did_you_mean, footfall_internal_err};
@@ -86,6 +86,16 @@ pub(super) struct Raw {
     pub(super) rejects: Vec<Reject>,
     /// Rows read: those of the batch and the rejects.
     pub(super) rows: u64,
+}
+
+impl Raw {
+    /// A row of the batch that does not land.
+    pub(super) fn reject(&self, row: usize, fault: Fault) -> Result<Reject> {
+        let number =
+            self.lines.as_ref().map_or_else(|| self.numbers.value(row) + 1, |lines| lines.value(row));
+        let text = self.texts.text(&self.batch, row)?;
+        Ok(Reject { row: number, text: shortened(&text).to_owned(), fault })
+    }
 }
 
 /// The rows of a batch as they stand in the source, for the quarantine.
@@ -174,8 +184,17 @@ pub(super) fn file_at(source: &Path) -> Result<Metadata> {
     Ok(metadata)
 }
 
+/// The file is still the one that it was `before`.
+pub(super) fn check_unchanged(source: &Path, before: &Metadata) -> Result<()> {
+    let after = file_at(source)?;
+    if after.len() != before.len() || after.modified().ok() != before.modified().ok() {
+        return exec_err!("the file was changed while it was read; nothing has landed");
+    }
+    Ok(())
+}
+
 /// The same bytes, read in the same way into the same table, are the same input.
-pub(super) fn identity(source: &Path, mapping: &Mapping) -> Result<InputId> {
+pub(super) fn identity(source: &Path, mapping: &str, table: &str) -> Result<InputId> {
     let mut file = File::open(source)?;
     let mut hash = Xxh3::new();
     let mut buffer = vec![0; BUFFER];
@@ -185,7 +204,7 @@ pub(super) fn identity(source: &Path, mapping: &Mapping) -> Result<InputId> {
             read => hash.update(&buffer[..read]),
         }
     }
-    for part in [mapping.name.as_str(), "events"] {
+    for part in [mapping, table] {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

@@ -115,10 +115,7 @@ impl Mapping {
         file.check_columns()?;
         file.check_rest()?;
         let lines = file.lines.as_deref().map(pattern).transpose()?;
-        let time_zone = file.time_zone.as_deref().unwrap_or("UTC");
-        let time_zone = time_zone
-            .parse::<Tz>()
-            .map_err(|_| format!("time_zone: '{time_zone}' is not an IANA zone such as Asia/Shanghai"))?;
+        let time_zone = zone(file.time_zone.as_deref())?;
         Ok(Self {
             name: file.name,
             doc: file.doc,
@@ -157,13 +154,13 @@ struct MappingFile {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FieldEntry {
-    path: Option<String>,
+pub(super) struct FieldEntry {
+    pub(super) path: Option<String>,
     #[serde(rename = "type")]
-    kind: Kind,
-    unit: Option<Unit>,
+    pub(super) kind: Kind,
+    pub(super) unit: Option<Unit>,
     #[serde(default)]
-    optional: bool,
+    pub(super) optional: bool,
 }
 
 impl MappingFile {
@@ -203,7 +200,13 @@ impl MappingFile {
     }
 }
 
-fn field((name, entry): (String, FieldEntry)) -> Result<Field, String> {
+/// The zone that a mapping names, UTC if none.
+pub(super) fn zone(name: Option<&str>) -> Result<Tz, String> {
+    let name = name.unwrap_or("UTC");
+    name.parse().map_err(|_| format!("time_zone: '{name}' is not an IANA zone such as Asia/Shanghai"))
+}
+
+pub(super) fn field((name, entry): (String, FieldEntry)) -> Result<Field, String> {
     let unit = match (entry.kind, entry.unit) {
         (Kind::Timestamp, unit) => Some(unit.unwrap_or(Unit::Ms)),
         (_, None) => None,

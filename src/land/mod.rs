@@ -218,7 +218,7 @@ async fn land_file(
     let input = {
         let (source, options) = (source.to_owned(), Arc::clone(options));
         tokio::task::spawn_blocking(move || {
-            input::identity(&source, &options.map).map_err(|e| naming(&source, e))
+            input::identity(&source, &options.map.name, "events").map_err(|e| naming(&source, e))
         })
         .await
         .map_err(|e| exec_datafusion_err!("{e}"))??
@@ -347,10 +347,7 @@ impl Landed {
 
 /// Before anything becomes visible: every row is accounted for, and the file is still the one that was hashed.
 fn check_counts(source: &Path, before: &std::fs::Metadata, counts: Counts) -> Result<Counts> {
-    let after = input::file_at(source).map_err(|e| naming(source, e))?;
-    if after.len() != before.len() || after.modified().ok() != before.modified().ok() {
-        return exec_err!("{}: the file was changed while it was read; nothing has landed", shown(source));
-    }
+    input::check_unchanged(source, before).map_err(|e| naming(source, e))?;
     let Counts { rows, left_out, landed, duplicates, quarantined } = counts;
     if rows - left_out != landed + duplicates + quarantined {
         return footfall_internal_err!(

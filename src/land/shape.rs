@@ -25,7 +25,7 @@ use super::expressions::{Expression, Expressions, evaluate};
 use super::input::Raw;
 use super::instant::Reading;
 use super::mapping::Mapping;
-use super::quarantine::{Fault, Faults, Reject, shortened};
+use super::quarantine::{Fault, Faults, Reject};
 use crate::calendar::LocalDays;
 use crate::store::Catalogue;
 use crate::store::declared::{self, take_declared};
@@ -145,13 +145,9 @@ impl Shaper {
         rows.reject(faults, true)?;
         self.set_days(&mut events)?;
 
-        let mut rejects = raw.rejects;
-        for (row, fault) in rows.rejected.into_rows() {
-            let number =
-                raw.lines.as_ref().map_or_else(|| raw.numbers.value(row) + 1, |lines| lines.value(row));
-            let text = raw.texts.text(&raw.batch, row)?;
-            rejects.push(Reject { row: number, text: shortened(&text).to_owned(), fault });
-        }
+        let rejected = rows.rejected.into_rows().map(|(row, fault)| raw.reject(row, fault));
+        let mut rejects = rejected.collect::<Result<Vec<_>>>()?;
+        rejects.extend(raw.rejects);
         rejects.sort_by_key(|reject| reject.row);
         Ok(Shaped {
             events: RecordBatch::try_new(Arc::clone(&self.events), events)?,
@@ -337,7 +333,8 @@ fn mismatch(place: &str, error: DataFusionError) -> DataFusionError {
     }
 }
 
-fn converted(
+/// `value` as `kind`; a row whose value does not fit is a fault.
+pub(super) fn converted(
     name: &str,
     value: &ArrayRef,
     kind: Kind,
@@ -376,7 +373,7 @@ fn numbered(seq: ArrayRef, numbers: &Int64Array) -> ArrayRef {
 }
 
 /// Where a condition is true, which NULL is not.
-fn truth(condition: &ArrayRef) -> BooleanArray {
+pub(super) fn truth(condition: &ArrayRef) -> BooleanArray {
     match condition.as_boolean_opt() {
         None => BooleanArray::from(vec![false; condition.len()]),
         Some(condition) if condition.null_count() > 0 => prep_null_mask_filter(condition),

@@ -225,23 +225,10 @@ impl Store {
         catalogue: &Catalogue,
         threads: usize,
     ) -> Result<Vec<DataFile>> {
-        let mut present: HashSet<String> = HashSet::new();
-        for file in old {
-            // What is rewritten gets a checksum of its own: rot must not be copied under a good one.
-            self.check(file).await?;
-            present
-                .extend(columns_of(self.objects(), &self.location("events", &file.path)?, file.size).await?);
-        }
-        let all = catalogue.schema();
-        // What was declared after a file was written is still in its properties.
-        let is_present =
-            |name: &str| present.contains(name) || (name.starts_with(PREFIX) && present.contains("props"));
-        let columns: Vec<usize> =
-            (0..all.fields().len()).filter(|&column| is_present(all.field(column).name())).collect();
+        let schema = self.sound_columns(old, catalogue).await?;
         let lowest = old.iter().map(|file| file.rank).min().unwrap_or_default();
         let stamp = Stamp { splits: splits.version, rank: lowest, declared: catalogue.declared() };
         let goal = Goal { stamp, periods: periods.clone() };
-        let schema: SchemaRef = Arc::new(all.project(&columns)?);
         let shards = (0..splits.shards()).map(|shard| UserRange {
             from: shard.checked_sub(1).map(|before| splits.points[before].clone()),
             to: splits.points.get(shard).cloned(),
@@ -262,8 +249,30 @@ impl Store {
         Ok(written.into_iter().flatten().collect())
     }
 
+    /// The columns of which some file has values, each file being what was written.
+    pub(super) async fn sound_columns(
+        &self,
+        files: &[Arc<DataFile>],
+        catalogue: &Catalogue,
+    ) -> Result<SchemaRef> {
+        let mut present: HashSet<String> = HashSet::new();
+        for file in files {
+            // What is rewritten gets a checksum of its own: rot must not be copied under a good one.
+            self.check(file).await?;
+            present
+                .extend(columns_of(self.objects(), &self.location("events", &file.path)?, file.size).await?);
+        }
+        let all = catalogue.schema();
+        // What was declared after a file was written is still in its properties.
+        let is_present =
+            |name: &str| present.contains(name) || (name.starts_with(PREFIX) && present.contains("props"));
+        let columns: Vec<usize> =
+            (0..all.fields().len()).filter(|&column| is_present(all.field(column).name())).collect();
+        Ok(Arc::new(all.project(&columns)?))
+    }
+
     /// An error if the file's bytes are not those that were written.
-    pub(super) async fn check(&self, file: &Arc<DataFile>) -> Result<()> {
+    async fn check(&self, file: &Arc<DataFile>) -> Result<()> {
         let location = self.location("events", &file.path)?;
         let bytes = self.objects().get(&location).await?.bytes().await?;
         let found = blocking(move || Ok(xxh3_64(&bytes))).await?;

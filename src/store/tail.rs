@@ -19,7 +19,6 @@ use std::time::Instant;
 
 use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::cast::{as_date32_array, as_string_view_array};
 use datafusion::common::{Result, exec_datafusion_err};
 use futures::TryStreamExt;
@@ -30,8 +29,7 @@ use super::encode::{EventWriter, first_row_from};
 use super::landing::{blocking, fresh_name, put};
 use super::log::{Change, Committed};
 use super::merge::merge;
-use super::reader::{UserRange, columns_of, read_in_turn};
-use super::schema::event_schema;
+use super::reader::{UserRange, read_in_turn};
 use super::splits::Splits;
 use super::{Snapshot, Store};
 use crate::error::footfall_internal_err;
@@ -85,7 +83,7 @@ impl Store {
 
     /// Writes the rows of a run anew.
     async fn merge_run(&self, run: &Run, snapshot: &Snapshot) -> Result<Vec<DataFile>> {
-        let schema = self.columns_of_run(run, snapshot).await?;
+        let schema = self.sound_columns(&run.files, &snapshot.catalogue).await?;
         let inputs = run
             .files
             .iter()
@@ -112,24 +110,6 @@ impl Store {
             files.push(file);
         }
         Ok(files)
-    }
-
-    /// The columns that some file of the run has, each file being what was written.
-    async fn columns_of_run(&self, run: &Run, snapshot: &Snapshot) -> Result<SchemaRef> {
-        let mut present: HashSet<String> = HashSet::new();
-        for file in &run.files {
-            self.check(file).await?;
-            present
-                .extend(columns_of(self.objects(), &self.location("events", &file.path)?, file.size).await?);
-        }
-        let (all, undeclared) = (snapshot.catalogue.schema(), event_schema());
-        // What was declared after a file was written is still in its properties.
-        let is_wanted = |name: &str| {
-            present.contains(name) || (undeclared.index_of(name).is_err() && present.contains("props"))
-        };
-        let columns: Vec<usize> =
-            (0..all.fields().len()).filter(|&column| is_wanted(all.field(column).name())).collect();
-        Ok(Arc::new(all.project(&columns)?))
     }
 }
 

@@ -13,8 +13,7 @@ use datafusion::common::{Result, exec_datafusion_err, plan_datafusion_err, plan_
 use serde::Deserialize;
 
 use super::super::convert::Kind;
-use super::super::instant::Unit;
-use super::super::mapping::{Field, Mapping};
+use super::super::mapping::{Field, FieldEntry, Mapping, field, zone};
 use crate::parquet_gate::gate;
 use crate::store::users::{GIVEN_FIRST_SEEN, UPDATED_AT_OF};
 
@@ -64,10 +63,7 @@ impl UserMapping {
 
     fn parse(text: &str) -> Result<Self, String> {
         let file: MappingFile = toml::from_str(text).map_err(|e| e.to_string())?;
-        let time_zone = file.time_zone.as_deref().unwrap_or("UTC");
-        let time_zone = time_zone
-            .parse::<Tz>()
-            .map_err(|_| format!("time_zone: '{time_zone}' is not an IANA zone such as Asia/Shanghai"))?;
+        let time_zone = zone(file.time_zone.as_deref())?;
         if !file.columns.is_empty() && !file.columns.contains_key("user_id") {
             return Err("columns: 'user_id' is missing".to_owned());
         }
@@ -192,28 +188,4 @@ struct MappingFile {
     fields: BTreeMap<String, FieldEntry>,
     #[serde(default)]
     columns: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FieldEntry {
-    path: Option<String>,
-    #[serde(rename = "type")]
-    kind: Kind,
-    unit: Option<Unit>,
-    #[serde(default)]
-    optional: bool,
-}
-
-fn field((name, entry): (String, FieldEntry)) -> Result<Field, String> {
-    let unit = match (entry.kind, entry.unit) {
-        (Kind::Timestamp, unit) => Some(unit.unwrap_or(Unit::Ms)),
-        (_, None) => None,
-        (_, Some(_)) => return Err(format!("fields: {name}: only a timestamp has a unit")),
-    };
-    let path = entry.path.unwrap_or_else(|| name.clone());
-    if path.split('.').any(str::is_empty) {
-        return Err(format!("fields: {name}: '{path}' is not a path such as a or a.b.c"));
-    }
-    Ok(Field { path, name, kind: entry.kind, unit, optional: entry.optional })
 }

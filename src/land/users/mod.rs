@@ -7,8 +7,6 @@ mod mapping;
 mod shape;
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +16,6 @@ use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, new_empty_array, ne
 use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err, plan_err};
-use xxhash_rust::xxh3::Xxh3;
 
 pub use mapping::UserMapping;
 
@@ -28,7 +25,7 @@ use super::quarantine::{Quarantine, Reject};
 use super::sources::shown;
 use super::{LandOptions, Mapping};
 use crate::store::users::{GIVEN_FIRST_SEEN, profile_schema};
-use crate::store::{Committed, InputId, Store};
+use crate::store::{Committed, Store};
 use mapping::check_name;
 use shape::Shaper;
 
@@ -130,7 +127,7 @@ async fn land_file(store: &Store, source: &Path, options: &UserOptions) -> Resul
     let before = input::file_at(source)?;
     let input = {
         let (path, map) = (source.to_owned(), options.map.name.clone());
-        apart(source, move || identity(&path, &map)).await?
+        apart(source, move || input::identity(&path, &map, "users")).await?
     };
     let mut done = LandedUsers {
         source: source.to_owned(),
@@ -148,7 +145,7 @@ async fn land_file(store: &Store, source: &Path, options: &UserOptions) -> Resul
             let (path, options) = (source.to_owned(), options.clone());
             apart(source, move || read(&path, &options)).await?
         };
-        check_unchanged(source, &before)?;
+        input::check_unchanged(source, &before)?;
         let upserted = store.upsert_users(&input, &read.users, &read.rejected).await?;
         done.users = upserted.users;
         if let Committed::At(version) = upserted.committed {
@@ -258,33 +255,6 @@ fn check_names(schema: &Schema) -> Result<()> {
         if schema.fields()[..index].iter().any(|before| before.name() == field.name()) {
             return plan_err!("two columns become '{}'; leave one out (ignore in a mapping)", field.name());
         }
-    }
-    Ok(())
-}
-
-/// The same bytes, read in the same way into the same table, are the same input.
-fn identity(source: &Path, mapping: &str) -> Result<InputId> {
-    let mut file = File::open(source)?;
-    let mut hash = Xxh3::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hash.update(&buffer[..read]),
-        }
-    }
-    for part in [mapping, "users"] {
-        hash.update(&(part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    Ok(InputId::whole(hash.digest128(), shown(source)))
-}
-
-/// The file is still the one that was hashed.
-fn check_unchanged(source: &Path, before: &Metadata) -> Result<()> {
-    let after = input::file_at(source)?;
-    if after.len() != before.len() || after.modified().ok() != before.modified().ok() {
-        return exec_err!("the file was changed while it was read; nothing has landed");
     }
     Ok(())
 }

@@ -16,27 +16,25 @@ use std::sync::Arc;
 
 use chrono::Datelike;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringViewArray, StringViewBuilder, UInt32Array,
-    new_null_array,
+    Array, ArrayRef, AsArray, RecordBatch, StringViewArray, StringViewBuilder, UInt32Array, new_null_array,
 };
-use datafusion::arrow::compute::{cast, filter_record_batch, prep_null_mask_filter};
+use datafusion::arrow::compute::{cast, filter_record_batch};
 use datafusion::arrow::datatypes::{
     DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType, UInt32Type,
 };
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
 
 use super::super::LandOptions;
-use super::super::check::MAX_TEXT;
-use super::super::convert::{Kind, convert, unfit};
+use super::super::check::{MAX_TEXT, MAX_USER};
+use super::super::convert::Kind;
 use super::super::expressions::{Expression, Expressions, evaluate};
 use super::super::input::Raw;
 use super::super::instant::Reading;
-use super::super::quarantine::{Fault, Faults, Reject, shortened};
+use super::super::quarantine::{Fault, Faults, Reject};
+use super::super::shape::{converted, truth};
 use super::mapping::{MORE, check_name};
 use crate::store::users::profile_schema;
 
-/// Longest `user_id`, in bytes.
-const MAX_USER: usize = 512;
 /// Name of a column that follows the rows through the steps: which row of the raw batch it is.
 const ORIGIN: &str = "(origin)";
 
@@ -117,7 +115,9 @@ impl Shaper {
         };
         let origin = origin_of(&batch);
         faults.into_rows().for_each(|(row, fault)| rejected.add(origin.value(row) as usize, fault));
-        Ok(Shaped { users, rejects: rejects(raw, rejected)?, rows: raw.rows, left_out: left_out as u64 })
+        let rejects =
+            rejected.into_rows().map(|(row, fault)| raw.reject(row, fault)).collect::<Result<_>>()?;
+        Ok(Shaped { users, rejects, rows: raw.rows, left_out: left_out as u64 })
     }
 
     fn to_declared(&self, raw: &RecordBatch, faults: &mut Faults) -> Result<RecordBatch> {
@@ -125,7 +125,7 @@ impl Shaper {
         for (index, declared) in self.types.iter().enumerate() {
             if let Some((kind, reading)) = declared {
                 columns[index] =
-                    fitted(self.typed.field(index).name(), &columns[index], *kind, *reading, faults)?;
+                    converted(self.typed.field(index).name(), &columns[index], *kind, *reading, faults)?;
             }
         }
         columns.push(Arc::new(UInt32Array::from_iter_values(0..raw.num_rows() as u32)));
@@ -187,7 +187,7 @@ impl Shaper {
                 );
             }
         };
-        let fit = match fitted(name, value, kind, self.reading, faults) {
+        let fit = match converted(name, value, kind, self.reading, faults) {
             Ok(fit) => fit,
             Err(e) => return plan_err!("column '{name}': {}", e.strip_backtrace()),
         };
@@ -269,20 +269,6 @@ fn origin_of(batch: &RecordBatch) -> UInt32Array {
     batch.column(batch.num_columns() - 1).as_primitive::<UInt32Type>().clone()
 }
 
-fn fitted(
-    name: &str,
-    value: &ArrayRef,
-    kind: Kind,
-    reading: Reading,
-    faults: &mut Faults,
-) -> Result<ArrayRef> {
-    let fit = convert(value, kind, reading)?;
-    for row in unfit(value, &fit) {
-        faults.add(row, Fault::of_column(name, format!("{name} {}", kind.complaint())));
-    }
-    Ok(fit)
-}
-
 /// A column of text for each key of the map, in the order in which the keys appear.
 fn texts_of(map: &ArrayRef) -> Vec<(String, ArrayRef)> {
     let Some(map) = map.as_map_opt() else { return vec![] };
@@ -306,23 +292,4 @@ fn texts_of(map: &ArrayRef) -> Vec<(String, ArrayRef)> {
         (key.to_owned(), Arc::new(builder.finish()) as ArrayRef)
     });
     built.collect()
-}
-
-fn rejects(raw: &Raw, faults: Faults) -> Result<Vec<Reject>> {
-    let mut rejects = vec![];
-    for (row, fault) in faults.into_rows() {
-        let number = raw.lines.as_ref().map_or_else(|| raw.numbers.value(row) + 1, |lines| lines.value(row));
-        let text = raw.texts.text(&raw.batch, row)?;
-        rejects.push(Reject { row: number, text: shortened(&text).to_owned(), fault });
-    }
-    Ok(rejects)
-}
-
-/// Where a condition is true, which NULL is not.
-fn truth(condition: &ArrayRef) -> BooleanArray {
-    match condition.as_boolean_opt() {
-        None => BooleanArray::from(vec![false; condition.len()]),
-        Some(condition) if condition.null_count() > 0 => prep_null_mask_filter(condition),
-        Some(condition) => condition.clone(),
-    }
 }
