@@ -9,9 +9,14 @@ extensions_options! {
         /// Zone in which the store counts days, an IANA name such as `Asia/Shanghai`; UTC without a store. For reading:
         /// the days of a store are fixed when it is created, and functions take a zone as an option.
         pub time_zone: String, default = "UTC".to_string()
+        /// Whose answers functions give where ours differ on purpose: `none` (ours) or `clickhouse`.
+        pub compatibility: String, default = "none".to_string()
         /// Execute session functions by the streaming operator where the plan proves order by (user, time).
         /// Off: the generic window operator, which holds a whole partition in memory. For comparison only.
         pub stream_sessions: bool, default = true
+        /// Execute aggregates over a user's events without keeping the events where the plan proves order by (user, time).
+        /// Off: the events of a batch of users are kept and sorted. For comparison only.
+        pub stream_events: bool, default = true
         /// Read only the days that a filter on a session view can depend on.
         /// Off: the views read all days. For comparison only.
         pub bound_days: bool, default = true

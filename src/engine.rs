@@ -165,6 +165,14 @@ impl FootfallExt for SessionStateBuilder {
                 Function::Window(function) => self.window_functions().get_or_insert_default().push(function),
             }
         }
+        let (name, function) = plan::table_forms::named_table();
+        self.table_functions().get_or_insert_default().insert(name, function);
+        let mut planners = self.relation_planners().take().unwrap_or_default();
+        planners.insert(0, Arc::new(plan::table_forms::TableForms::default()));
+        self = self.with_relation_planners(planners);
+        for rule in plan::analyzer_rules() {
+            self = self.with_analyzer_rule(rule);
+        }
         for rule in plan::logical_rules() {
             self = self.with_optimizer_rule(rule);
         }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
-use datafusion::logical_expr::Expr;
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::expressions::{CastExpr, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
@@ -106,6 +106,48 @@ impl Conditions {
     }
 }
 
+impl Conditions {
+    /// For each row, whether all conditions are NULL.
+    pub(crate) fn all_null(&self, values: &[ArrayRef]) -> Vec<bool> {
+        match self {
+            Conditions::Arguments(range) => {
+                let mut nulls = vec![true; values[range.start].len()];
+                for array in &values[range.clone()] {
+                    for (row, null) in nulls.iter_mut().enumerate() {
+                        *null &= array.data_type() == &DataType::Null || array.is_null(row);
+                    }
+                }
+                nulls
+            }
+            Conditions::List { argument, .. } => {
+                let lists = values[*argument].as_list::<i32>();
+                (0..lists.len())
+                    .map(|row| lists.is_null(row) || lists.value(row).null_count() == lists.value(row).len())
+                    .collect()
+            }
+        }
+    }
+
+    /// For each row, whether a condition is NULL.
+    pub(crate) fn nulls(&self, values: &[ArrayRef]) -> Vec<bool> {
+        match self {
+            Conditions::Arguments(range) => {
+                let mut nulls = vec![false; values[range.start].len()];
+                for array in &values[range.clone()] {
+                    for (row, null) in nulls.iter_mut().enumerate() {
+                        *null |= array.data_type() == &DataType::Null || array.is_null(row);
+                    }
+                }
+                nulls
+            }
+            Conditions::List { argument, .. } => {
+                let lists = values[*argument].as_list::<i32>();
+                (0..lists.len()).map(|row| lists.is_null(row) || lists.value(row).null_count() > 0).collect()
+            }
+        }
+    }
+}
+
 /// True where the value is true: neither false nor NULL.
 pub(crate) fn truths(array: &BooleanArray) -> BooleanBuffer {
     match array.nulls() {
@@ -139,11 +181,17 @@ pub(crate) fn coerce(function: &str, types: &mut [DataType], range: Range<usize>
 }
 
 /// Writes the conditions of `[c1, c2]` as arguments, so that no array is built for each row.
-pub(crate) fn flatten_arrays(args: Vec<Expr>) -> Vec<Expr> {
+pub(crate) fn flatten_arrays(args: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
+    let is_condition = |expr: &Expr| {
+        matches!(expr.get_type(schema), Ok(DataType::Boolean | DataType::Null))
+    };
     let mut flat = Vec::with_capacity(args.len());
     for arg in args {
         match arg {
-            Expr::ScalarFunction(call) if call.func.name() == "make_array" && !call.args.is_empty() => {
+            Expr::ScalarFunction(call) if call.func.name() == "make_array"
+                    && !call.args.is_empty()
+                    && call.args.iter().all(is_condition) =>
+            {
                 flat.extend(call.args);
             }
             Expr::Literal(ScalarValue::List(list), _)

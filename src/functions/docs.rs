@@ -6,7 +6,7 @@ use super::{Function, all};
 
 /// The whole reference as Markdown: a table of contents, then a page for each function, mission by mission.
 pub fn reference() -> String {
-    let functions = all();
+    let functions = answering();
     let mut missions: Vec<&str> = Vec::new();
     for function in &functions {
         let mission = mission(function);
@@ -33,8 +33,38 @@ pub fn reference() -> String {
             pages.push_str(&write_page(function));
         }
     }
-    format!("{contents}{pages}")
+    format!("{contents}{pages}{STATES}")
 }
+
+/// All functions but those of stored states, of which one section speaks.
+fn answering() -> Vec<Function> {
+    all().into_iter().filter(|function| function.states_of().is_none()).collect()
+}
+
+const STATES: &str = "
+## Stored states
+
+How do daily figures roll up without reading events again? Every aggregate `f` of funnels, retention, sequences, paths and
+counts has three more functions:
+
+| function | result |
+|---|---|
+| `f_state(arguments of f)` | Binary: what `f` keeps of a group, with the parameters of the call |
+| `f_merge(state [, {ts: ts, value: value}])` | what `f` would answer over all rows whose states are merged; NULL over no state |
+| `f_merge_state(state)` | Binary: one state out of many; NULL over no state |
+
+The order of merging makes no difference, NULL states are ignored. A state begins with `FFS`, a version, the function and
+its parameters; states of other parameters, of another function or of a newer version are an error. Where an answer holds
+times or values that are no Timestamp(µs) and no text, `ts` and `value` give any expression of their types.
+
+```sql
+CREATE TABLE daily AS
+SELECT dt, user_id, window_funnel_state(INTERVAL '1 day', ts, event = 'view', event = 'pay') AS state
+FROM events GROUP BY dt, user_id;
+
+SELECT user_id, window_funnel_merge(state) AS level FROM daily GROUP BY user_id;
+```
+";
 
 /// The page of one function, by its name or an alias in any case; `None` when there is no such function.
 pub fn page(name: &str) -> Option<String> {

@@ -7,14 +7,23 @@
 
 pub mod docs;
 
+pub(crate) mod aggregate;
+pub(crate) mod bytes;
 pub(crate) mod call;
 pub(crate) mod conditions;
+pub(crate) mod events;
+pub(crate) mod folds;
 pub(crate) mod options;
+pub(crate) mod row_value;
+pub(crate) mod states;
 pub(crate) mod time;
 
+pub(crate) mod counts;
 pub(crate) mod funnels;
 pub(crate) mod pages;
+pub(crate) mod paths;
 pub(crate) mod retention;
+pub(crate) mod sequences;
 pub(crate) mod sessions;
 
 use std::sync::Arc;
@@ -25,10 +34,23 @@ use datafusion::logical_expr::{AggregateUDF, Documentation, ScalarUDF, WindowUDF
 
 /// Every function of Footfall, mission by mission.
 pub fn all() -> Vec<Function> {
-    [sessions::functions(), pages::functions(), retention::functions(), funnels::functions()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        sessions::functions(),
+        pages::functions(),
+        retention::functions(),
+        funnels::functions(),
+        sequences::functions(),
+        paths::functions(),
+        counts::functions(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Whether `function` is an aggregate of ours that takes settings and checks its call while the query is planned.
+pub(crate) fn prepares_calls(function: &AggregateUDF) -> bool {
+    aggregate::is_ours(function) || function.inner().is::<retention::retention::Retention>()
 }
 
 /// Makes every function known under its name and its aliases.
@@ -74,6 +96,12 @@ impl Function {
             Function::Aggregate(function) => function.documentation(),
             Function::Window(function) => function.documentation(),
         }
+    }
+
+    /// The aggregate whose stored states this function writes or merges; `None` for a function that answers by itself.
+    pub fn states_of(&self) -> Option<&str> {
+        let suffixes = ["_merge_state", "_state", "_merge"];
+        suffixes.iter().find_map(|suffix| self.name().strip_suffix(suffix))
     }
 
     /// How a call is used: in a row, over a group, or over a window.

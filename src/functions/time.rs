@@ -12,12 +12,16 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, TimeUnit, UInt64Type};
 use datafusion::common::{Result, ScalarValue, plan_err};
 
+use serde::{Deserialize, Serialize};
+
 use super::options::interval;
 use crate::error::did_you_mean;
 
 /// The type of a time column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct TimeType {
+    #[serde(with = "type_name")]
     data_type: DataType,
 }
 
@@ -66,11 +70,11 @@ impl TimeType {
 
     /// Whole milliseconds of a distance; `None` for integers, whose unit nobody has stated.
     pub(crate) fn millis(&self, distance: i64) -> Option<i64> {
-        let nanos = self.nanos_per_tick()?;
+        let nanos = i128::from(self.nanos_per_tick()?);
         i64::try_from(i128::from(distance) * nanos / 1_000_000).ok()
     }
 
-    fn nanos_per_tick(&self) -> Option<i128> {
+    pub(crate) fn nanos_per_tick(&self) -> Option<i64> {
         match &self.data_type {
             DataType::Timestamp(unit, _) => Some(match unit {
                 TimeUnit::Second => 1_000_000_000,
@@ -88,12 +92,19 @@ impl TimeType {
 const SIGN: u64 = 1 << 63;
 
 /// How long after its start a chain may still grow; the bound itself is inside.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Window {
     /// A fixed number of ticks.
     Ticks(u64),
     /// Calendar months in a zone, then a fixed number of ticks.
-    Months { months: u32, ticks: u64, zone: Tz, nanos_per_tick: i128 },
+    Months {
+        months: u32,
+        ticks: u64,
+        #[serde(with = "zone_name")]
+        zone: Tz,
+        nanos_per_tick: i64,
+    },
 }
 
 impl Window {
@@ -121,7 +132,7 @@ impl Window {
             if nanos < 0 {
                 return negative(function, value);
             }
-            let ticks = u64::try_from(nanos / nanos_per_tick).unwrap_or(u64::MAX);
+            let ticks = u64::try_from(nanos / i128::from(nanos_per_tick)).unwrap_or(u64::MAX);
             return Ok(match months {
                 0 => Window::Ticks(ticks),
                 months => Window::Months {
@@ -168,6 +179,36 @@ impl Window {
     }
 }
 
+/// A type as Arrow writes it, for what is stored.
+pub(crate) mod type_name {
+    use datafusion::arrow::datatypes::DataType;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(data_type: &DataType, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(data_type)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataType, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A zone by its name, for what is stored.
+pub(crate) mod zone_name {
+    use chrono_tz::Tz;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(zone.name())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// The zone of that name in the IANA database.
 pub(crate) fn zone(function: &str, name: &str) -> Result<Tz> {
     name.parse::<Tz>().or_else(|_| {
@@ -184,8 +225,9 @@ fn negative<T>(function: &str, window: &ScalarValue) -> Result<T> {
 }
 
 /// The same local time `months` later, its day clamped to the end of the month; `None` beyond the calendar.
-fn add_months(start: i64, months: u32, zone: Tz, nanos_per_tick: i128) -> Option<i64> {
+fn add_months(start: i64, months: u32, zone: Tz, nanos_per_tick: i64) -> Option<i64> {
     const SECOND: i128 = 1_000_000_000;
+    let nanos_per_tick = i128::from(nanos_per_tick);
     let nanos = i128::from(start) * nanos_per_tick;
     let seconds = i64::try_from(nanos.div_euclid(SECOND)).ok()?;
     let rest = u32::try_from(nanos.rem_euclid(SECOND)).ok()?;

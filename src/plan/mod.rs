@@ -1,13 +1,24 @@
 //! What the planner learns from us: one ordered list of rules for each stage, and the operators they put into plans.
 
 pub(crate) mod bound_days;
+pub(crate) mod prepare_window_calls;
 pub(crate) mod sessionize;
+pub(crate) mod stream_events;
 pub(crate) mod stream_sessions;
+pub(crate) mod table_forms;
 
 use std::sync::Arc;
 
-use datafusion::optimizer::OptimizerRule;
+use datafusion::optimizer::{AnalyzerRule, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+
+/// Rules over logical plans as they were written, to be appended to DataFusion's.
+pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    vec![
+        // After type coercion: a call is checked with the types it will run with.
+        Arc::new(prepare_window_calls::PrepareWindowCalls),
+    ]
+}
 
 /// Rules over logical plans, to be appended to DataFusion's.
 pub(crate) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
@@ -24,5 +35,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
         // After EnsureRequirements: only then does the plan say in which order rows really arrive. It asks nothing of its
         // input that the operator it replaces did not ask, so nothing has to run after it.
         Arc::new(stream_sessions::StreamSessions),
+        // After it: where sessions are streamed, an aggregation above them may have gained an order.
+        Arc::new(stream_events::StreamEvents),
     ]
 }

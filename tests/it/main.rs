@@ -10,6 +10,7 @@ mod support;
 
 mod at_once; // landings at the same moment
 mod bad_rows; // bad rows do not stop good ones
+mod calls; // every aggregate, called
 mod catalogue; // declared events and properties
 mod clocks; // impossible, skewed and ambiguous times
 mod command_line; // exit codes, whole files or none
@@ -24,16 +25,28 @@ mod keeping; // verify, vacuum, compaction, what changed
 mod landing; // what lands, what does not, and why
 mod laws; // split, order, batches and partitions do not show in an aggregate
 mod layouts; // files, shards and partitions do not show in a scan
+mod limits; // memory limits and queries given up
 mod mappings; // the logs of others
+mod oracle_attribution; // every touch and every conversion
 mod oracle_days; // day filters on the views
 mod oracle_funnel; // exhaustive search
+mod oracle_funnel_options; // all chains under every option
+mod oracle_next_node; // rows after an anchor
+mod oracle_paths; // steps and edges
 mod oracle_rates; // counting by hand
+mod oracle_retention; // calendars and sets by hand
+mod oracle_rollups; // sums and sets by hand
+mod oracle_sequences; // all ways to match a pattern
 mod oracle_session_info; // every field, session by session
+mod oracle_session_rows; // starts, keys, neighbours
 mod oracle_sessions; // boundaries, row by row
+mod oracle_table_forms; // the same figures without the forms
+mod oracle_window_funnel; // all chains in every mode
 mod power_loss; // what is left on the disk
 mod same_input; // an input counts once
 mod schema_growth; // new columns, wider numbers, clashes
 mod shuffled; // rows in another order, in other files, twice
+mod sizes; // what an aggregate says it holds
 mod tidy; // house rules
 mod users; // profiles
 mod writers; // many processes, one store

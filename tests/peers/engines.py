@@ -6,6 +6,7 @@ import sys
 
 import chdb
 import duckdb
+from chdb import session
 
 
 def duckdb_rows(sql, **tables):
@@ -19,7 +20,22 @@ def duckdb_rows(sql, **tables):
 
 
 def clickhouse(sql):
-    return [row for row in csv.reader(io.StringIO(str(chdb.query(sql + " settings max_threads = 2", "CSV"))))]
+    return rows_of(str(chdb.query(sql + " settings max_threads = 2", "CSV")))
+
+
+class ClickHouse:
+    """Tables in memory. One thread, and no sort taken away: rows reach an aggregate in the order of the subquery that it reads."""
+    SETTINGS = "max_threads = 1, query_plan_remove_redundant_sorting = 0, optimize_duplicate_order_by_and_distinct = 0, allow_experimental_funnel_functions = 1"
+
+    def __init__(self):
+        self.session = session.Session()
+        self.session.query("create database if not exists d")
+
+    def run(self, sql):
+        self.session.query(sql)
+
+    def rows(self, sql):
+        return rows_of(str(self.session.query(f"{sql} settings {self.SETTINGS}", "CSV")))
 
 
 class Footfall:
@@ -32,7 +48,11 @@ class Footfall:
             sys.exit(f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}")
         return done.stdout
 
-    def sql(self, text, store=None):
+    def sql(self, text, store=None, first=()):
+        """Rows of the last statement; those in `first` give none."""
         where = ["--store", store] if store else []
-        rows = list(csv.reader(io.StringIO(self.run("sql", *where, "--format", "csv", text))))
-        return rows[1:]
+        return rows_of(self.run("sql", *where, "--format", "csv", *first, text))[1:]
+
+
+def rows_of(text):
+    return list(csv.reader(io.StringIO(text)))

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Footfall against DuckDB and ClickHouse: the real data's figures, random tables, and the ten bench questions (answers only, no times);
 # and a store read by deltalake, pyarrow and DuckDB.
-# usage: run.sh [TABLES]        how many random tables, 200 unless told
+# usage: run.sh [TABLES]        how many random tables for each function, 2,000 unless told
 # The binary is FOOTFALL, or the release build under CARGO_TARGET_DIR. The peers are installed into a venv beside the build and kept for the next run.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$top/target}
 footfall=${FOOTFALL:-$target/release/footfall}
-tables=${1:-200}
+tables=${1:-2000}
 [ -x "$footfall" ] || { echo "$footfall is not there: build it with cargo build --release, or name one in FOOTFALL" >&2; exit 1; }
 
 venv=$target/peers

@@ -14,9 +14,11 @@
 
 use std::sync::Arc;
 
+use super::matching::reach_all;
 use crate::functions::time::Window;
 
 /// Finds the best chain of one group at a time.
+#[derive(Debug)]
 pub(crate) struct ChainScan {
     window: Arc<Window>,
     steps: usize,
@@ -25,8 +27,9 @@ pub(crate) struct ChainScan {
     /// Per level, the times of its chain; row `k` of `steps` values holds `k + 1`.
     times: Vec<i64>,
     best: Vec<i64>,
-    /// Scratch space: the masks of the events of one time.
+    /// Scratch space: the masks of the events of one time, and how far they carry a chain from each step.
     masks: Vec<u64>,
+    reach: Vec<usize>,
 }
 
 /// Compared by the end of the window first: the greater entry is the better one.
@@ -45,10 +48,11 @@ impl ChainScan {
             times: vec![0; steps * steps],
             best: Vec::with_capacity(steps),
             masks: Vec::new(),
+            reach: Vec::new(),
         }
     }
 
-    /// Takes all events of one time; times ascend from call to call.
+    /// Takes all events of one time (of one place in it, where events of a time are told apart); times ascend.
     pub(crate) fn push(&mut self, ts: i64, masks: impl Iterator<Item = u64>) {
         if self.best.len() == self.steps {
             return;
@@ -95,6 +99,14 @@ impl ChainScan {
         self.best.clear();
     }
 
+    /// Heap bytes, by capacity.
+    pub(crate) fn size(&self) -> usize {
+        self.entries.capacity() * size_of::<Option<Entry>>()
+            + (self.times.capacity() + self.best.capacity()) * size_of::<i64>()
+            + self.masks.capacity() * size_of::<u64>()
+            + self.reach.capacity() * size_of::<usize>()
+    }
+
     /// Offers level `to + 1` the chain that ends before step `from`, carried on by steps `from..=to` at `ts`.
     fn extend(&mut self, from: usize, to: usize, ts: i64) {
         let Some(entry) = self.entry_before(from, ts) else {
@@ -122,72 +134,15 @@ impl ChainScan {
 
     /// Takes several events of one time, some of which satisfy several steps.
     fn match_same_time(&mut self, ts: i64) {
-        keep_useful(&mut self.masks, self.steps);
-        // Per first step, how far different events of this time carry a chain; `reach[from] == from` is nowhere.
-        let reach: Vec<usize> = (0..self.steps)
-            .map(|from| match self.entry_before(from, ts) {
-                Some(_) => reach(&self.masks, from, self.steps),
-                None => from,
-            })
-            .collect();
+        reach_all(&mut self.masks, self.steps, &mut self.reach);
         // From the highest level down: what is offered to a level comes from the levels as they were before this time.
         for to in (0..self.steps).rev() {
             // Among equal entries the longest chain that was there before has the earlier times: it is offered first.
             for from in (0..=to).rev() {
-                if reach[from] > to {
+                if self.reach[from] > to {
                     self.extend(from, to, ts);
                 }
             }
         }
     }
-}
-
-/// Keeps at most `steps` events for each step: with that many, one is always left for the step when the others are served.
-fn keep_useful(masks: &mut Vec<u64>, steps: usize) {
-    let mut seen = [0_usize; u64::BITS as usize];
-    masks.retain(|&mask| {
-        let mut useful = false;
-        let mut rest = mask;
-        while rest != 0 {
-            let count = &mut seen[rest.trailing_zeros() as usize];
-            rest &= rest - 1;
-            useful |= *count < steps;
-            *count += 1;
-        }
-        useful
-    });
-}
-
-/// The end of the longest run of steps `from..end` that can be given to different events.
-///
-/// Steps are added one by one along augmenting paths; a run that cannot be served stays so when steps are added to it.
-fn reach(masks: &[u64], from: usize, steps: usize) -> usize {
-    let mut served: Vec<Option<usize>> = vec![None; masks.len()];
-    let mut tried = vec![false; masks.len()];
-    for step in from..steps {
-        tried.fill(false);
-        if !serve(step, masks, &mut served, &mut tried) {
-            return step;
-        }
-    }
-    steps
-}
-
-/// Finds an event for `step`, moving other steps to other events if need be.
-fn serve(step: usize, masks: &[u64], served: &mut [Option<usize>], tried: &mut [bool]) -> bool {
-    for (event, mask) in masks.iter().enumerate() {
-        if tried[event] || mask & (1 << step) == 0 {
-            continue;
-        }
-        tried[event] = true;
-        let free = match served[event] {
-            None => true,
-            Some(other) => serve(other, masks, served, tried),
-        };
-        if free {
-            served[event] = Some(step);
-            return true;
-        }
-    }
-    false
 }

@@ -1,5 +1,4 @@
-//! `funnel(ts, [c1, …, cn] [, {window: INTERVAL …, zone: 'name'}])`: the best way of this user through the steps, with
-//! the time of every step.
+//! `funnel(ts, [c1, …, cn] [, {options}])`: the best way of this user through the steps, with the time of every step.
 //!
 //! ```text
 //! window = 10 min      a@0     a@8  b@9      → level 2, times [8, 9], durations_ms [60000]
@@ -9,56 +8,34 @@
 //! A chain is a sequence of different events, ascending in time, the first satisfying step 1, the second step 2, and so
 //! on, the last one inside the window that starts with the first. Events of the same time may follow each other in the
 //! order of the steps, but one event never fills two steps. The best chain has the highest level, then the earliest time
-//! of its top step, then the latest entry, then each step in between as early as possible.
-//! O(events × steps) once the events are in time order; 24 bytes an event that satisfies a step.
+//! of its top step, then the latest entry, then each step in between as early as possible. [`chains`](super::chains) says
+//! what each option adds; where only a window is given, [`chain`](super::chain) needs no more than one pass.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, ListArray, StructArray, new_null_array};
-use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
-use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
-use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::logical_expr::Documentation;
 
-use super::accumulators::{self, Answers, FunnelGroups, FunnelRows};
-use super::chain::ChainScan;
-use super::events::{self, Event, EventReader};
+use super::chains::{self, Chains, ChainsColumn};
 use crate::error::footfall_internal_err;
 use crate::functions::call::{self, Arguments};
-use crate::functions::conditions::{self, Conditions};
-use crate::functions::options::check_names;
-use crate::functions::time::{self, TimeType, Window};
+use crate::functions::conditions;
+use crate::functions::events::{AnswerColumn, EventFunction, EventReader, Payloads};
+use crate::functions::time::TimeType;
 
-const NAME: &str = "funnel";
+pub(super) const NAME: &str = "funnel";
 
 /// The SQL function.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Funnel {
-    signature: Signature,
-}
+#[derive(Debug)]
+pub(crate) struct Funnel;
 
-impl Funnel {
-    pub(crate) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+impl EventFunction for Funnel {
+    const NAME: &'static str = NAME;
+    type Parameters = Chains;
+    type Column = ChainsColumn;
 
-impl AggregateUDFImpl for Funnel {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+    fn coerce_types(types: &[DataType]) -> Result<Vec<DataType>> {
         let len = call::len_without_options(types);
         if len < 2 {
             return plan_err!(
@@ -72,227 +49,96 @@ impl AggregateUDFImpl for Funnel {
         Ok(types)
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+    fn return_type(types: &[DataType]) -> Result<DataType> {
         match types.first() {
-            Some(ts) => Ok(DataType::Struct(answer_fields(ts))),
+            Some(ts) => Ok(answer_type(ts)),
             None => plan_err!("{NAME}: needs a time and the steps, found no argument"),
         }
     }
 
-    /// The answer over an empty window frame: level 0.
-    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
-        let Some(ts) = ts_type(data_type) else {
+    fn merged_type(ts: &DataType, _value: &DataType) -> Result<DataType> {
+        Ok(answer_type(ts))
+    }
+
+    fn read(call: &Arguments) -> Result<(Chains, EventReader)> {
+        chains::read(call)
+    }
+
+    fn column(chains: &Chains) -> Result<ChainsColumn> {
+        Ok(chains.column())
+    }
+
+    /// Level 0.
+    fn default_value(data_type: &DataType) -> Result<ScalarValue> {
+        let Some(ts) = chains::ts_type(data_type) else {
             return footfall_internal_err!("{NAME} has the result type {data_type}");
         };
-        let mut answers =
-            AnswerColumn::new(Arc::new(Window::UNBOUNDED), 1, TimeType::new(NAME, "ts", ts)?, 1);
-        answers.push(&[]);
-        ScalarValue::try_from_array(&answers.finish()?, 0)
+        let mut column = Chains::one_step(TimeType::new(NAME, "ts", ts)?).column();
+        let payloads = Payloads::new(&[], false);
+        column.end_user(&payloads);
+        ScalarValue::try_from_array(&column.take(&payloads)?, 0)
     }
 
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
-    }
-
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        Some(Box::new(|mut call: AggregateFunction, context: &SimplifyContext| {
-            call.params.args = conditions::flatten_arrays(call.params.args);
-            call::checked(NAME, &call, context, |args| read(args).map(drop))?;
-            Ok(Expr::AggregateFunction(call))
-        }))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let (chains, reader) = read(&Arguments::of_accumulator(NAME, &args)?)?;
-        Ok(Box::new(FunnelRows::new(chains, reader)))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(events::state_fields(&args))
-    }
-
-    fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        let (chains, reader) = read(&Arguments::of_accumulator(NAME, &args)?)?;
-        Ok(Box::new(FunnelGroups::new(chains, reader)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&DOCUMENTATION)
+    fn documentation() -> &'static Documentation {
+        &DOCUMENTATION
     }
 }
 
-const OPTIONS: [&str; 2] = ["window", "zone"];
-
-/// What the literals of a call ask for, and where its columns stand.
-fn read(args: &Arguments) -> Result<(BestChains, EventReader)> {
-    let time = TimeType::new(NAME, "1, ts,", &args.types[0])?;
-    let mut window = Window::UNBOUNDED;
-    if let Some(options) = args.options(NAME)? {
-        check_names(NAME, options.names(), &OPTIONS)?;
-        let zone = options.text("zone")?.map(|name| time::zone(NAME, &name)).transpose()?;
-        if let Some(value) = options.value("window", "an interval such as INTERVAL '1 day'")? {
-            window = Window::new(NAME, &value, &time, zone)?;
-        }
-    }
-    let conditions = Conditions::new(NAME, &args.exprs, &args.types, 1..args.len_without_options())?;
-    let chains = BestChains {
-        window: Arc::new(window),
-        steps: conditions.count().unwrap_or(conditions::MAX_CONDITIONS),
-        time: time.clone(),
-    };
-    let reader = EventReader { ts: 0, time, conditions };
-    Ok((chains, reader))
-}
-
-/// The fields of an answer, all there from the start so that a query's type does not depend on its options.
-fn answer_fields(ts: &DataType) -> Fields {
-    Fields::from(vec![
-        Field::new("level", DataType::Int32, true),
-        Field::new("excluded", DataType::Boolean, true),
-        Field::new("times", DataType::new_list(ts.clone(), true), true),
-        Field::new("durations_ms", DataType::new_list(DataType::Int64, true), true),
-        Field::new("dwell_after_drop_ms", DataType::Int64, true),
-        Field::new("breakdown", DataType::Utf8, true),
-        Field::new("ids", DataType::new_list(DataType::Utf8, true), true),
-    ])
-}
-
-fn ts_type(answer: &DataType) -> Option<&DataType> {
-    let DataType::Struct(fields) = answer else {
-        return None;
-    };
-    match fields.find("times")?.1.data_type() {
-        DataType::List(item) => Some(item.data_type()),
-        _ => None,
-    }
-}
-
-/// The best chains of groups under one window.
-#[derive(Debug)]
-struct BestChains {
-    window: Arc<Window>,
-    steps: usize,
-    time: TimeType,
-}
-
-impl accumulators::Funnel for BestChains {
-    type Answers = AnswerColumn;
-
-    fn answers(&self, groups: usize) -> AnswerColumn {
-        AnswerColumn::new(Arc::clone(&self.window), self.steps, self.time.clone(), groups)
-    }
-}
-
-struct AnswerColumn {
-    scan: ChainScan,
-    time: TimeType,
-    /// The times of all chains, one after the other.
-    times: Vec<i64>,
-    levels: Vec<i32>,
-}
-
-impl AnswerColumn {
-    fn new(window: Arc<Window>, steps: usize, time: TimeType, groups: usize) -> Self {
-        Self {
-            scan: ChainScan::new(window, steps),
-            time,
-            times: Vec::new(),
-            levels: Vec::with_capacity(groups),
-        }
-    }
-
-    /// The distances between neighbouring times of each chain; NULL lists where the unit of ts is unknown.
-    fn durations(&self) -> Result<ListArray> {
-        let mut values = Vec::with_capacity(self.times.len());
-        let mut lengths = Vec::with_capacity(self.levels.len());
-        let mut start = 0;
-        for &level in &self.levels {
-            let times = &self.times[start..start + level as usize];
-            start += times.len();
-            lengths.push(times.len().saturating_sub(1));
-            values.extend(times.windows(2).map(|pair| self.time.millis(pair[1].saturating_sub(pair[0]))));
-        }
-        let nulls = match self.time.millis(0) {
-            Some(_) => None,
-            None => Some(NullBuffer::new_null(self.levels.len())),
-        };
-        let item = Arc::new(Field::new_list_field(DataType::Int64, true));
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        let values = Arc::new(Int64Array::from(values));
-        Ok(ListArray::try_new(item, offsets, values, nulls)?)
-    }
-}
-
-impl Answers for AnswerColumn {
-    fn push(&mut self, events: &[Event]) {
-        for same_time in events.chunk_by(|a, b| a.ts == b.ts) {
-            self.scan.push(same_time[0].ts, same_time.iter().map(|event| event.mask));
-        }
-        let times = self.scan.best();
-        self.levels.push(times.len() as i32);
-        self.times.extend_from_slice(times);
-        self.scan.clear();
-    }
-
-    fn finish(mut self) -> Result<ArrayRef> {
-        let groups = self.levels.len();
-        if i32::try_from(self.times.len()).is_err() {
-            return exec_err!(
-                "{NAME}: more than {} times in one column of answers; raise datafusion.execution.target_partitions",
-                i32::MAX
-            );
-        }
-        let durations = self.durations()?;
-        let offsets = OffsetBuffer::from_lengths(self.levels.iter().map(|level| *level as usize));
-        let ts = self.time.data_type().clone();
-        let times = self.time.array(std::mem::take(&mut self.times))?;
-        let item = Arc::new(Field::new_list_field(ts.clone(), true));
-        let times = ListArray::try_new(item, offsets, times, None)?;
-        let fields = answer_fields(&ts);
-        let columns: Vec<ArrayRef> = fields
-            .iter()
-            .map(|field| match field.name().as_str() {
-                "level" => Arc::new(Int32Array::from(std::mem::take(&mut self.levels))) as ArrayRef,
-                "times" => Arc::new(times.clone()),
-                "durations_ms" => Arc::new(durations.clone()),
-                _ => new_null_array(field.data_type(), groups),
-            })
-            .collect();
-        Ok(Arc::new(StructArray::try_new(fields, columns, None)?))
-    }
+fn answer_type(ts: &DataType) -> DataType {
+    DataType::Struct(chains::answer_fields(ts))
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         super::SECTION,
         "The best way of a user through the steps, with the time of every step.\n\n\
-         A chain is a sequence of different events, ascending in time, the first satisfying c1, the second c2, and so \
-         on, its last event inside the window that starts with its first. Events of the same time may follow each \
-         other in the order of the steps, but one event never fills two steps. The best chain has the highest level, \
-         then the earliest time of its top step, then the latest entry (under a window of months: the entry whose \
-         window ends last), then every step in between as early as possible after the entry.\n\n\
-         Result: a Struct, never NULL, of\n\n\
-         - level Int32: the steps taken, 0 for a group without rows\n\
-         - excluded Boolean: NULL\n\
-         - times List(type of ts): when each step was taken, as many as level\n\
-         - durations_ms List(Int64): milliseconds between neighbouring steps, one fewer; NULL when ts is an integer, \
-         whose unit is unknown\n\
-         - dwell_after_drop_ms Int64, breakdown Utf8, ids List(Utf8): NULL\n\n\
-         A row whose ts is NULL is ignored, a NULL condition is false; the window includes its bound; the order of the \
-         input makes no difference.\n\n\
+         **Chains.** A chain of level k gives each of the first k steps an event of its own that satisfies its \
+         condition: event e1 to step 1, e2 to step 2, and so on. It is valid iff e1 ≤ e2 ≤ … ≤ ek in time and ek is \
+         inside the window that starts with e1. Events of the same time may follow each other in the order of the \
+         steps, but one event never fills two. The best chain has the highest level, then the earliest time of the top \
+         step, then the latest entry e1 (under a window of months: the entry whose window ends last), then every step \
+         in between as early as possible after the entry. An option adds to what makes a chain valid; unless said \
+         otherwise they combine.\n\n\
+         **Result:** a Struct, never NULL, of\n\n\
+         - level Int32: the required steps of the best chain, 0 for a group without rows and for a user who is removed\n\
+         - excluded Boolean: whether `exclude` removed the user; NULL without that option\n\
+         - times List(type of ts): when each step was taken, by step; with `optional` the time of a step that was \
+         skipped is NULL; in order 'any' by time\n\
+         - durations_ms List(Int64): item i holds the milliseconds to time i + 1 from the taken step before it, so there \
+         is one fewer than times; NULL for a skipped step; negative where `grace` took a step before an earlier one; a \
+         NULL list when ts is an integer, whose unit is unknown\n\
+         - dwell_after_drop_ms Int64: see `dwell`; NULL without it\n\
+         - breakdown Utf8: the value that the user counts for; NULL without `breakdown`\n\
+         - ids List(Utf8): the event that filled each step, by the value of `ids`, in the order of times; NULL without it\n\
+         - breakdowns List(Struct{value Utf8, level Int32}): with attribution 'all' the level of each value, ascending by \
+         value; else NULL\n\n\
+         **Ties, NULLs, bounds.** Events of one time (and one value of `tie`) have no order among them: they may follow \
+         each other in any order of steps, and nothing stands between them. Which of several events of one time fills a \
+         step is decided by their conditions and values, never by arrival. A row whose ts is NULL is ignored, a NULL \
+         condition is false. The window includes its bound unless `window_open` is true.\n\n\
          ```text\n\
          window = 10 min      a@0     a@8  b@9      → level 2, times [8, 9], durations_ms [60000]\n\
+         order 'strict'       a@0 x@1 a@2 b@3       → level 2, times [2, 3]: nothing stands between a@2 and b@3\n\
+         exclude x, 1 to 2    a@0 x@1 b@2           → level 0, excluded\n\
          ```\n\n\
-         Errors while planning: an unknown option, a window that is negative or no literal, an interval over an \
-         integer ts, an integer over a timestamp, no step or more than 64, DISTINCT.\n\n\
-         Cost: one pass, O(events × steps); 24 bytes for each event that satisfies a step, of the users in one batch \
-         when the input is ordered by user and time, of all users otherwise.\n\n\
-         Definition: PostHog's ordered funnel (the last entry before the next step gives the time to convert).",
-        "funnel(ts, [c1, ..., cn] [, {window: INTERVAL '1 day', zone: 'name'}])",
+         **Errors** while planning: an unknown option or word, a window that is negative or no literal, an interval over \
+         an integer ts, an integer over a timestamp, step_windows of another length than the number of steps less one, a \
+         step number that does not exist, an exclusion that does not lead from a required step to a later one, \
+         window_open without a window, attribution without breakdown; order 'any' with step_windows, optional, exclude, \
+         grace or entry 'last'; grace with order 'strict' or 'exact'; no step, or more than 64 steps and exclusions; \
+         DISTINCT.\n\n\
+         **Cost.** With a window alone: one pass, O(events × steps). Under any other option: O(events × steps) moves of \
+         O(steps + exclusions) checks each; order 'any' O(events × steps). With `hold` and attribution 'all' the events \
+         are also sorted by value, and each event is looked at once, whatever the number of values. Memory: 24 bytes for \
+         each event that satisfies a step or an exclusion (for every event in order 'strict' and with `dwell`), about \
+         twice that with options, and the values that options name; of the users in one batch when the input is ordered \
+         by user and time and no option names a column, of all users otherwise.\n\n\
+         **Definition.** PostHog's funnel (the last entry before the next step gives the time to convert; strict order, \
+         exclusions, optional steps, attribution) and Mixpanel's (entry 'first' is its default for uniques, 'best' its \
+         optimized re-entry; hold, grace), as rules about chains. It differs from PostHog where that walks greedily: all \
+         chains count, so a step that is repeated after an excluded event is a fresh start for the exclusions that begin \
+         with it, and strictness and exclusions hold at equal times too, where nothing stands *between* two events.",
+        "funnel(ts, [c1, ..., cn] [, {window: INTERVAL '1 day', option: value, ...}])",
     )
     .with_argument("ts", "When the event happened: a timestamp of any unit and zone, a date or an integer.")
     .with_argument(
@@ -304,7 +150,87 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         "Option: how long after the entry the last step may come, a literal INTERVAL, or an integer in the unit of an \
          integer or date ts; without it any time. Months are calendar months in `zone`; a day is 24 hours.",
     )
-    .with_argument("zone", "Option: the IANA time zone of calendar months, by default UTC.")
+    .with_argument("window_open", "Option: true takes the bound out of the window. Default false.")
+    .with_argument(
+        "zone",
+        "Option: the IANA time zone of calendar months, by default that of `footfall.time_zone`.",
+    )
+    .with_argument(
+        "order",
+        "Option: 'ordered' (default), anything may stand between two steps. 'strict': every event whose time lies \
+         strictly between those of two neighbouring steps satisfies the later one (with `optional`, or an optional step \
+         between them); one that does not, also one that satisfies no step, breaks this chain but no other. 'exact': the \
+         same, but events that satisfy no step may stand anywhere (Amplitude's exact order among the events of the \
+         funnel). 'any' (or 'unordered'): the steps come in any order, all inside the window of the first of them; level \
+         is the most steps that different events can fill; best is the highest level, then the earliest last event, the \
+         latest first one, and the events between as late as possible.",
+    )
+    .with_argument(
+        "entry",
+        "Option: 'best' (default), a chain may begin with any event of step 1. 'first' or 'last': only with one of \
+         the first or last time at which step 1 happened (with `hold`: with a value of it), so the window does not \
+         restart. In order 'any', 'first' begins with the first event of any step, and takes each further step as \
+         early as possible.",
+    )
+    .with_argument(
+        "step_windows",
+        "Option: [INTERVAL or NULL, ...], one for each transition from a step to the next: the event of step i + 1 comes \
+         at most that long after the event of the last required step before it, bound included; NULL is no limit.",
+    )
+    .with_argument(
+        "optional",
+        "Option: [step numbers] that may be skipped, not step 1. Level counts the other, required steps, and the \
+         best chain is chosen by them alone. Then each optional step between two taken steps or after the last one, \
+         the lowest number first, takes its earliest event that is not before the steps taken with lower numbers, not \
+         after the next required step (after the last one: inside the window, and in strict and exact order up to the \
+         first event that breaks), and not needed by another step. times and ids have an item for every step up to \
+         the last one taken.",
+    )
+    .with_argument(
+        "exclude",
+        "Option: [{when: condition, from: step, to: step}, ...], all items with the same names; both are required \
+         steps, 1 and the last one when left out or NULL. A chain is tainted iff an event that satisfies `when` lies \
+         strictly after its step `from` and strictly before its step `to`, or, when it does not reach `to`, inside \
+         its window. The level is the highest of all chains, tainted or not; if no chain of that level is clean, the \
+         user is removed: excluded is true, level 0. Otherwise the best clean chain of that level counts.",
+    )
+    .with_argument(
+        "hold",
+        "Option: a column whose value all events of a chain have in common; an event where it is NULL is in no \
+         chain. Of equally good chains that of the smallest value counts. An exclusion concerns the chains of its own \
+         value, or all when it has none; in strict and exact order events of all values stand between.",
+    )
+    .with_argument(
+        "breakdown",
+        "Option: a column whose value the user is counted for, as text; `attribution` says which.",
+    )
+    .with_argument(
+        "attribution",
+        "Option: 'first' (default; or 'first_touch'), 'last' (or 'last_touch'): the value of the first or last event \
+         that satisfies a step and has one, whether or not it is in the best chain; events of one time stand in the \
+         order of their lowest step, then of all their conditions, then of their values. 'step_2': the value of the \
+         event that fills step 2 in the best chain, NULL where it does not get there. 'all' (or 'all_events'): the \
+         funnel of the events of each value by itself, all levels in `breakdowns`; the other fields are those of the \
+         value with the highest level, and the user is excluded when removals leave no level above 0.",
+    )
+    .with_argument(
+        "grace",
+        "Option: INTERVAL or ticks by which clocks may differ: the event of a later step may come that much before the \
+         event of an earlier one. Steps that one event of the user satisfies together, directly or through other steps, \
+         keep their order. It does not extend the window, nor to optional steps.",
+    )
+    .with_argument("ids", "Option: a column that names events; its value for each step taken is in the field ids.")
+    .with_argument(
+        "dwell",
+        "Option: true fills dwell_after_drop_ms for a user who took a step but not all required ones: the \
+         milliseconds from the last event of the best chain to the user's last event of any kind in the window of \
+         that chain. NULL for converters, level 0 and an integer ts.",
+    )
+    .with_argument(
+        "tie",
+        "Option: an integer or timestamp column that orders events of the same time; only those of one value of it then \
+         are at one time.",
+    )
     .with_sql_example(
         "SELECT u, f['level'] AS level, f['durations_ms'] AS durations_ms\n\
          FROM (SELECT u, funnel(ts, [e = 'a', e = 'b'], {window: INTERVAL '10 minutes'}) AS f\n\

@@ -1,5 +1,5 @@
-//! `window_funnel(window, [mode, …] ts, c1, …, cn [, {zone: 'name'}])`: how many of the steps did this user take, in
-//! order, within `window` of the first?
+//! `window_funnel(window, [mode, …] ts, c1, …, cn [, {zone, tie, window_open, compatibility}])`: how many of the steps did
+//! this user take, in order, within `window` of the first?
 //!
 //! ```text
 //! window = 60 min            view ──20──▶ cart ──50──▶ pay        → 2  (pay is 70 min after view)
@@ -7,316 +7,120 @@
 //! ```
 //!
 //! Ties: events of the same time are ordered by step, never by arrival. The window includes its bound. An event that
-//! satisfies several steps may fill several (ClickHouse's default mode). A row without a time is ignored, a NULL
-//! condition is false, a group without rows has level 0.
-//! O(events × steps) once the events are in time order; 24 bytes an event that satisfies a step.
+//! satisfies several steps may fill several, unless the mode is `strict_once`. A row without a time is ignored, a NULL
+//! condition is false, a group without rows has level 0. What each mode asks of a chain is in [`super::rules`].
+//! O(events × steps) once the events are in time order.
 
-use std::ops::Range;
+use std::mem::size_of;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{ArrayRef, Int32Array};
-use datafusion::arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::{Result, ScalarValue, plan_err};
-use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
-use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::Documentation;
 
-use super::accumulators::{Answers, Funnel, FunnelGroups, FunnelRows};
-use super::events::{self, Event, EventReader};
-use crate::error::did_you_mean;
-use crate::functions::call::{self, Arguments};
-use crate::functions::conditions::{self, Conditions};
-use crate::functions::options::{Options, check_names, constant};
-use crate::functions::time::{self, TimeType, Window};
-
-const NAME: &str = "window_funnel";
+use super::scan::Scan;
+use super::window_call::{self, WindowParameters};
+use crate::functions::call::Arguments;
+use crate::functions::events::{AnswerColumn, Event, EventFunction, EventReader, Payloads};
 
 /// The SQL function.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct WindowFunnel {
-    signature: Signature,
-    aliases: Vec<String>,
-}
+#[derive(Debug)]
+pub(crate) struct WindowFunnel;
 
-impl WindowFunnel {
-    pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::user_defined(Volatility::Immutable),
-            aliases: vec!["windowfunnel".to_owned(), "funnel_max_step".to_owned()],
-        }
-    }
-}
+impl EventFunction for WindowFunnel {
+    const NAME: &'static str = "window_funnel";
+    const ALIASES: &'static [&'static str] = &["windowfunnel", "funnel_max_step"];
+    type Parameters = WindowParameters;
+    type Column = LevelColumn;
 
-impl AggregateUDFImpl for WindowFunnel {
-    fn name(&self) -> &str {
-        NAME
+    fn coerce_types(types: &[DataType]) -> Result<Vec<DataType>> {
+        window_call::coerce_types(Self::NAME, types)
     }
 
-    fn aliases(&self) -> &[String] {
-        &self.aliases
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let layout = Layout::of(types)?;
-        TimeType::new(NAME, "ts", &types[layout.ts])?;
-        let mut types = types.to_vec();
-        conditions::coerce(NAME, &mut types, layout.conditions)?;
-        Ok(types)
-    }
-
-    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
+    fn return_type(_types: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int32)
     }
 
-    fn is_nullable(&self) -> bool {
-        false
+    fn merged_type(_ts: &DataType, _value: &DataType) -> Result<DataType> {
+        Ok(DataType::Int32)
     }
 
-    fn default_value(&self, _data_type: &DataType) -> Result<ScalarValue> {
+    fn read(call: &Arguments) -> Result<(WindowParameters, EventReader)> {
+        let call = window_call::read(Self::NAME, call, &window_call::OPTIONS)?;
+        Ok((call.parameters, call.reader))
+    }
+
+    fn column(parameters: &WindowParameters) -> Result<LevelColumn> {
+        Ok(LevelColumn {
+            scan: Scan::new(parameters, false),
+            parameters: parameters.clone(),
+            levels: Vec::new(),
+        })
+    }
+
+    fn default_value(_data_type: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int32(Some(0)))
     }
 
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
-    }
-
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        Some(Box::new(|mut call: AggregateFunction, context: &SimplifyContext| {
-            call.params.args = conditions::flatten_arrays(call.params.args);
-            call::checked(NAME, &call, context, |args| read(args).map(drop))?;
-            Ok(Expr::AggregateFunction(call))
-        }))
-    }
-
-    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let (levels, reader) = read(&Arguments::of_accumulator(NAME, &args)?)?;
-        Ok(Box::new(FunnelRows::new(levels, reader)))
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(events::state_fields(&args))
-    }
-
-    fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        let (levels, reader) = read(&Arguments::of_accumulator(NAME, &args)?)?;
-        Ok(Box::new(FunnelGroups::new(levels, reader)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&DOCUMENTATION)
+    fn documentation() -> &'static Documentation {
+        &DOCUMENTATION
     }
 }
 
-/// Where the arguments stand: window, modes, ts, conditions, options.
-struct Layout {
-    modes: Range<usize>,
-    ts: usize,
-    conditions: Range<usize>,
-}
-
-impl Layout {
-    fn of(types: &[DataType]) -> Result<Self> {
-        let len = call::len_without_options(types);
-        let modes = types.iter().skip(1).take_while(|data_type| is_text(data_type)).count();
-        let ts = 1 + modes;
-        if ts + 1 >= len {
-            return plan_err!(
-                "{NAME}: needs a window, a time and at least one condition, as in \
-                 {NAME}(INTERVAL '1 day', ts, c1, c2); found {len} arguments"
-            );
-        }
-        match &types[0] {
-            DataType::Interval(_) | DataType::Duration(_) | DataType::Null => {}
-            integer if integer.is_integer() => {}
-            other => {
-                return plan_err!(
-                    "{NAME}: argument 1, the window, must be an interval such as INTERVAL '1 day', or an integer in \
-                     the unit of ts; found {other}"
-                );
-            }
-        }
-        Ok(Self { modes: 1..ts, ts, conditions: ts + 1..len })
-    }
-}
-
-fn is_text(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(_, value) => is_text(value),
-        other => other.is_string(),
-    }
-}
-
-/// What the literals of a call ask for, and where its columns stand.
-fn read(args: &Arguments) -> Result<(Levels, EventReader)> {
-    let layout = Layout::of(&args.types)?;
-    for expr in &args.exprs[layout.modes] {
-        match constant(expr)? {
-            Some(mode) => check_modes(mode.try_as_str().flatten().unwrap_or_default())?,
-            None => {
-                return plan_err!("{NAME}: the mode must be a text literal, found {expr}");
-            }
-        }
-    }
-    let zone = match args.options(NAME)? {
-        Some(options) => zone(&options)?,
-        None => None,
-    };
-    let time = TimeType::new(NAME, "ts", &args.types[layout.ts])?;
-    let Some(window) = constant(&args.exprs[0])? else {
-        return plan_err!("{NAME}: the window must be a literal, found {}", args.exprs[0]);
-    };
-    let window = Window::new(NAME, &window, &time, zone)?;
-    let conditions = Conditions::new(NAME, &args.exprs, &args.types, layout.conditions)?;
-    let levels =
-        Levels { window: Arc::new(window), steps: conditions.count().unwrap_or(conditions::MAX_CONDITIONS) };
-    let reader = EventReader { ts: layout.ts, time, conditions };
-    Ok((levels, reader))
-}
-
-fn zone(options: &Options) -> Result<Option<chrono_tz::Tz>> {
-    check_names(NAME, options.names(), &["zone"])?;
-    options.text("zone")?.map(|name| time::zone(NAME, &name)).transpose()
-}
-
-/// The modes of ClickHouse, Doris and Pinot that have no equivalent here, so that they are told apart from typing errors.
-const OTHER_MODES: [&str; 10] = [
-    "strict",
-    "strict_deduplication",
-    "strict_order",
-    "strict_increase",
-    "strict_once",
-    "allow_reentry",
-    "deduplication",
-    "fixed",
-    "increase",
-    "keep_all",
-];
-
-fn check_modes(modes: &str) -> Result<()> {
-    for mode in modes.split(',').map(str::trim) {
-        let known = mode.to_lowercase();
-        if known == "default" {
-            continue;
-        }
-        if OTHER_MODES.contains(&known.as_str()) {
-            return plan_err!("{NAME}: mode '{mode}' is not supported; accepted is 'default'");
-        }
-        let mut all = vec!["default"];
-        all.extend(OTHER_MODES);
-        return plan_err!("{NAME}: unknown mode '{mode}'; accepted is 'default'{}", did_you_mean(mode, &all));
-    }
-    Ok(())
-}
-
-/// The levels of groups under one window.
+/// The levels of users.
 #[derive(Debug)]
-struct Levels {
-    window: Arc<Window>,
-    steps: usize,
-}
-
-impl Funnel for Levels {
-    type Answers = LevelColumn;
-
-    fn answers(&self, groups: usize) -> LevelColumn {
-        LevelColumn {
-            scan: LevelScan::new(Arc::clone(&self.window), self.steps),
-            levels: Vec::with_capacity(groups),
-        }
-    }
-}
-
-struct LevelColumn {
-    scan: LevelScan,
+pub(crate) struct LevelColumn {
+    scan: Scan,
+    parameters: WindowParameters,
     levels: Vec<i32>,
 }
 
-impl Answers for LevelColumn {
-    fn push(&mut self, events: &[Event]) {
-        for event in events {
-            self.scan.push(event.ts, event.mask);
-        }
-        self.levels.push(self.scan.finish() as i32);
+impl AnswerColumn for LevelColumn {
+    #[inline]
+    fn push(&mut self, events: &[Event], _payloads: &Payloads) {
+        self.scan.push(events, &self.parameters);
     }
 
-    fn finish(self) -> Result<ArrayRef> {
-        Ok(Arc::new(Int32Array::from(self.levels)))
-    }
-}
-
-/// One pass over the events of a group, ascending in time.
-///
-/// Level `k` is reached when some chain e1 ≤ e2 ≤ … ≤ ek satisfies steps 1 to k with ek inside e1's window. Of all chains
-/// that reach a level only the one whose window ends last is kept: whatever extends another chain extends it too. So one
-/// number a level is an exact summary of all chains.
-///
-/// Events of the same time count in the order of their steps, and an event may fill several steps. Together that makes
-/// all events of one time equal to a single event that satisfies the union of their steps, taken step by step upwards.
-struct LevelScan {
-    window: Arc<Window>,
-    /// Per level, when the window of the best chain ends; valid where `reached` has the bit.
-    deadlines: Vec<i64>,
-    /// Bit `k` is set when level `k + 1` is reached; the set bits are always the lowest ones.
-    reached: u64,
-    all: u64,
-    /// The union of the events at `ts`, not yet taken.
-    ts: i64,
-    mask: u64,
-}
-
-impl LevelScan {
-    fn new(window: Arc<Window>, steps: usize) -> Self {
-        Self { window, deadlines: vec![0; steps], reached: 0, all: u64::MAX >> (64 - steps), ts: 0, mask: 0 }
+    fn end_user(&mut self, _payloads: &Payloads) {
+        self.levels.push(self.scan.finish(&self.parameters) as i32);
+        self.scan.clear();
     }
 
-    fn push(&mut self, ts: i64, mask: u64) {
-        if ts != self.ts {
-            self.take_pending();
-            self.ts = ts;
-        }
-        self.mask |= mask;
+    fn take(&mut self, _payloads: &Payloads) -> Result<ArrayRef> {
+        Ok(Arc::new(Int32Array::from(std::mem::take(&mut self.levels))))
     }
 
-    /// The level of the group; the scan is then ready for the next one.
-    fn finish(&mut self) -> u32 {
-        self.take_pending();
-        std::mem::take(&mut self.reached).count_ones()
-    }
-
-    fn take_pending(&mut self) {
-        let mut steps = std::mem::take(&mut self.mask);
-        if self.reached == self.all {
-            return;
-        }
-        while steps != 0 {
-            let step = steps.trailing_zeros() as usize;
-            steps &= steps - 1;
-            let deadline = if step == 0 {
-                self.window.deadline(self.ts)
-            } else if self.reached & (1 << (step - 1)) != 0 && self.ts <= self.deadlines[step - 1] {
-                self.deadlines[step - 1]
-            } else {
-                continue;
-            };
-            let bit = 1 << step;
-            let best = &mut self.deadlines[step];
-            *best = if self.reached & bit == 0 { deadline } else { deadline.max(*best) };
-            self.reached |= bit;
-        }
+    fn size(&self) -> usize {
+        self.scan.size() + self.levels.capacity() * size_of::<i32>()
     }
 }
+
+/// What the modes mean, for the pages of all functions that take them.
+pub(super) const MODES: &str = "Text literals, several in one ('strict_order, strict_once') or one after the other, in any combination; or a \
+     number as in StarRocks, which may stand after ts: 1 deduplication, 2 fixed, 4 increase, or their sum. Accepted are \
+     default, strict_deduplication (deduplication), strict_order, allow_reentry, fixed, strict_increase (increase), \
+     strict_once, keep_all, clickhouse.";
+
+pub(super) const TS: &str =
+    "When the event happened: a timestamp of any unit and zone, a date or an integer.";
+
+pub(super) const WINDOW: &str = "A literal: an INTERVAL, or an integer in the unit of a ts that is an integer (Date32: days, Date64: milliseconds). \
+     Months are calendar months in `zone`; a day is 24 hours. 0 keeps events of the same time only.";
+
+pub(super) const STEPS: &str =
+    "The steps as Boolean conditions, 1 to 64, or all of them as one array [c1, ..., cn].";
+
+pub(super) const ZONE: &str =
+    "Option: the IANA time zone of calendar months, by default `footfall.time_zone`.";
+
+pub(super) const TIE: &str = "Option: an integer or timestamp column that orders events of the same ts; without it they are ordered by step. \
+     strict_increase then asks for a later (ts, tie).";
+
+pub(super) const WINDOW_OPEN: &str = "Option: true excludes the bound of the window.";
+
+pub(super) const COMPATIBILITY: &str =
+    "Option: 'clickhouse' gives ClickHouse's answers; by default `footfall.compatibility`.";
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
@@ -326,33 +130,57 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          Result: Int32 from 0 to the number of conditions, never NULL; 0 for a group without rows.\n\n\
          The window includes its bound. Events of the same time are ordered by step, never by arrival, and an event \
          that satisfies several steps may fill several; `funnel` never lets it. A row whose ts is NULL is ignored, a \
-         NULL condition is false. The order of the input makes no difference, a huge window does not overflow.\n\n\
+         NULL condition is false; a row whose conditions are all NULL is no event and breaks no order. The order of the \
+         input makes no difference, a huge window does not overflow.\n\n\
          ```text\n\
          window = 60 min     view ──20──▶ cart ──50──▶ pay      → 2  (pay is 70 min after view)\n\
          \x20                   0            20           70\n\
          ```\n\n\
+         Every event occurs once for each step it satisfies; occurrences stand in order of time, then of step. A chain of \
+         level j is a sequence of occurrences of the steps 1 to j, each after the one before, the last one inside the \
+         window of the first. The modes say which chains count, and the level is that of the longest one that does:\n\n\
+         - strict_deduplication (deduplication, 1): no step is repeated. Between step i of the chain and the next, both \
+         places included, none of the steps 2 to i occurs again, and the next step is taken where it can be taken first. \
+         A repeated step 1 never counts as a repeat.\n\
+         - strict_order: between two steps of the chain stands no event without a step, and no step beyond the next \
+         one. Steps that the chain has already may be repeated.\n\
+         - strict_order, allow_reentry: only events without a step break the chain.\n\
+         - 2: only steps beyond the next one break the chain (StarRocks' FIXED).\n\
+         - fixed: no step at all stands between two steps of the chain; events without a step do not matter (Doris).\n\
+         - strict_increase (increase, 4): each step is later than the one before.\n\
+         - strict_once: the steps are taken by different events.\n\
+         - keep_all, default: no rule.\n\n\
+         ```text\n\
+         a@0  d@1  a@2  b@3  c@4      steps a, b, c    strict_order → 3: d ends the chain of a@0, not that of a@2\n\
+         a@0  b@1  b@2  c@3           steps a, b, c    strict_deduplication → 2, fixed → 2, strict_order → 3\n\
+         ```\n\n\
+         With 'clickhouse' as a mode or compatibility a violation ends the whole search, as in ClickHouse: 1 in the \
+         first example. strict_increase then forgets the entry before the last one, even if only that one can go on, and \
+         a row with a NULL condition is dropped. Of events of one time that satisfy the same step strict_once with \
+         strict_deduplication lets the one with the lower other steps go first, or the one that `tie` puts first, where \
+         ClickHouse takes the one that arrived first.\n\n\
          Errors while planning: a window that is negative or no literal, an interval over an integer ts, an integer \
-         over a timestamp, a mode other than 'default', no condition or more than 64, DISTINCT.\n\n\
-         Cost: one pass, O(events × steps); 24 bytes for each event that satisfies a step, of the users in one batch \
-         when the input is ordered by user and time, of all users otherwise.\n\n\
-         Definition: ClickHouse's `windowFunnel` in its default mode, result for result, except that ClickHouse drops \
-         a row with a NULL condition.",
-        "window_funnel(window, [mode,] ts, c1, ..., cn [, {zone: 'name'}])",
+         over a timestamp, an unknown mode, 'strict' (ClickHouse's old name), allow_reentry without strict_order, fixed \
+         or 2 in ClickHouse's compatibility, an unknown option, no condition or more than 64, DISTINCT.\n\n\
+         Cost: one pass, O(events × steps), in every mode polynomial; 24 bytes for each event that counts, of the users \
+         in one batch when the input is ordered by user and time, of all users otherwise.\n\n\
+         Definition: ClickHouse's `windowFunnel`. Without a mode and with strict_once the answers are ClickHouse's where no \
+         condition is NULL; in the other modes they are those of its rules, but a violation ends the chain that it \
+         concerns and not the search.",
+        "window_funnel(window, [mode, ...] ts, c1, ..., cn [, {zone: 'name', tie: column, window_open: true, \
+         compatibility: 'clickhouse'}])",
     )
-    .with_argument(
-        "window",
-        "A literal: an INTERVAL, or an integer in the unit of a ts that is an integer (Date32: days, Date64: \
-         milliseconds). Months are calendar months in `zone`; a day is 24 hours. 0 keeps events of the same time only.",
-    )
-    .with_argument("mode", "A text literal; accepted is 'default'.")
-    .with_argument("ts", "When the event happened: a timestamp of any unit and zone, a date or an integer.")
-    .with_argument(
-        "c1, ..., cn",
-        "The steps as Boolean conditions, 1 to 64, or all of them as one array [c1, ..., cn].",
-    )
-    .with_argument("zone", "Option: the IANA time zone of calendar months, by default UTC.")
-    .with_alternative_syntax("windowFunnel(window, [mode,] ts, c1, ..., cn)")
-    .with_alternative_syntax("funnel_max_step(window, [mode,] ts, c1, ..., cn)")
+    .with_argument("window", WINDOW)
+    .with_argument("mode", MODES)
+    .with_argument("ts", TS)
+    .with_argument("c1, ..., cn", STEPS)
+    .with_argument("zone", ZONE)
+    .with_argument("tie", TIE)
+    .with_argument("window_open", WINDOW_OPEN)
+    .with_argument("compatibility", COMPATIBILITY)
+    .with_alternative_syntax("windowFunnel(window, [mode, ...] ts, c1, ..., cn)")
+    .with_alternative_syntax("funnel_max_step(window, [mode, ...] ts, c1, ..., cn)")
+    .with_alternative_syntax("window_funnel(window, ts, number, [c1, ..., cn])")
     .with_sql_example(
         "SELECT u, window_funnel(INTERVAL '60 minutes', ts, e = 'view', e = 'cart', e = 'pay') AS level\n\
          FROM (VALUES ('ann', TIMESTAMP '2026-01-01 10:00:00', 'view'),\n\
@@ -361,6 +189,8 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          GROUP BY u;\n\
          -- ann | 2",
     )
+    .with_related_udf("window_funnel_events")
+    .with_related_udf("funnel_match_step")
     .with_related_udf("funnel")
     .build()
 });

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
@@ -107,7 +107,11 @@ struct Bounces {
 enum Basis {
     Wechat,
     Plausible,
-    Ga4 { has_key_event: bool },
+    Ga4 {
+        has_key_event: bool,
+    },
+    /// Also Piano: a visit of one action.
+    Matomo,
 }
 
 impl Bounces {
@@ -137,6 +141,14 @@ impl Bounces {
                 let key_event = truths_of(option_column(values, options, "key_event")?);
                 Ok(Some(&long | &key_event))
             }
+            Basis::Matomo => {
+                let actions = option_column(values, options, "actions")?;
+                let actions = cast(actions, &DataType::Int64)?;
+                let actions = actions.as_primitive::<Int64Type>();
+                Ok(Some(BooleanBuffer::collect_bool(actions.len(), |row| {
+                    actions.is_valid(row) && actions.value(row) > 1
+                })))
+            }
         }
     }
 }
@@ -160,15 +172,17 @@ impl Rate for Bounces {
     }
 }
 
-const BASES: [&str; 3] = ["wechat", "plausible", "ga4"];
+const BASES: [&str; 5] = ["wechat", "plausible", "ga4", "matomo", "piano"];
 
 fn basis(args: &Arguments) -> Result<Basis> {
-    let options = RateOptions::new(NAME, args, &["basis", "interactive", "duration_ms", "key_event"])?;
+    let options =
+        RateOptions::new(NAME, args, &["basis", "interactive", "duration_ms", "key_event", "actions"])?;
     let basis = match options.basis.as_deref() {
         Some(basis) => basis,
         // A struct that became a column shows its names only; they are enough, since each basis has its own.
         None if options.has("interactive") => "plausible",
         None if options.has("duration_ms") || options.has("key_event") => "ga4",
+        None if options.has("actions") => "matomo",
         None => "wechat",
     };
     let (result, accepted, needed) = match basis {
@@ -183,9 +197,15 @@ fn basis(args: &Arguments) -> Result<Basis> {
             &["basis", "duration_ms", "key_event"][..],
             Some(("duration_ms", "the length of the visit in milliseconds")),
         ),
+        "matomo" | "piano" => (
+            Basis::Matomo,
+            &["basis", "actions"][..],
+            Some(("actions", "how many actions the visit held, page views and all others")),
+        ),
         other => {
             return plan_err!(
-                "{NAME}: unknown basis '{other}'; accepted are 'wechat', 'plausible', 'ga4'{}",
+                "{NAME}: unknown basis '{other}'; accepted are {}{}",
+                BASES.map(|name| format!("'{name}'")).join(", "),
                 did_you_mean(other, &BASES)
             );
         }
@@ -205,14 +225,16 @@ fn basis(args: &Arguments) -> Result<Basis> {
                 matches!(field.data_type(), DataType::Boolean | DataType::Null)
             }
             "duration_ms" => field.data_type().is_numeric() || field.data_type().is_null(),
+            "actions" => field.data_type().is_integer() || field.data_type().is_null(),
             _ => true,
         };
         if !accepted {
-            return plan_err!(
-                "{NAME}: option {name} must be {}, found {}",
-                if name == "duration_ms" { "a number" } else { "Boolean" },
-                field.data_type()
-            );
+            let wanted = match name.as_str() {
+                "duration_ms" => "a number",
+                "actions" => "an integer",
+                _ => "Boolean",
+            };
+            return plan_err!("{NAME}: option {name} must be {wanted}, found {}", field.data_type());
         }
     }
     Ok(result)
@@ -232,16 +254,17 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          ```\n\n\
          The basis says what a bounce is. 'wechat': is_bounce, a visit with one page view. 'plausible': that, without \
          an interactive custom event. 'ga4': that, not longer than 10 seconds and without a key event (its complement \
-         is GA4's engagement rate). A NULL option value counts as false, or as no time.\n\n\
+         is GA4's engagement rate). 'matomo' and 'piano': that, with no other action than the page view. A NULL option \
+         value counts as false, as no time, or as no action.\n\n\
          Errors while planning: an unknown option or basis, an option that the basis needs and is not given, an option \
          of another basis, DISTINCT.\n\n\
          Cost: one pass, 16 bytes a group.\n\n\
-         Definition: WeChat Mini Program analytics, Plausible, Google Analytics 4.",
-        "bounce_rate(is_bounce [, is_entry] [, {basis: 'wechat' | 'plausible' | 'ga4', ...}])",
+         Definition: WeChat Mini Program analytics, Plausible, Google Analytics 4, Matomo, Piano.",
+        "bounce_rate(is_bounce [, is_entry] [, {basis: 'wechat' | 'plausible' | 'ga4' | 'matomo' | 'piano', ...}])",
     )
     .with_argument("is_bounce", "Boolean: does the visit have exactly one page view?")
     .with_argument("is_entry", "Boolean: is this page view the first one of its visit?")
-    .with_argument("basis", "Option: 'wechat' (default), 'plausible' or 'ga4'.")
+    .with_argument("basis", "Option: 'wechat' (default), 'plausible', 'ga4', 'matomo' or 'piano'.")
     .with_argument(
         "interactive",
         "Option of basis 'plausible', Boolean: did the visit hold an interactive custom event?",
@@ -251,6 +274,10 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         "Option of basis 'ga4': how long the visit was, in milliseconds.",
     )
     .with_argument("key_event", "Option of basis 'ga4', Boolean: did the visit hold a key event?")
+    .with_argument(
+        "actions",
+        "Option of basis 'matomo' and 'piano', an integer: page views and all other actions of the visit.",
+    )
     .with_sql_example(
         "SELECT bounce_rate(views = 1) AS wechat,\n\
          \x20      bounce_rate(views = 1, {basis: 'ga4', duration_ms: ms, key_event: bought}) AS ga4\n\

@@ -106,26 +106,50 @@ impl AggregateUDFImpl for ExitRate {
 /// The argument after `is_exit`.
 const OPTIONS: usize = 1;
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Basis {
     Views,
     Visits,
 }
 
+/// What each divisor is called, and who publishes a rate over it.
+const BASES: [(&str, Basis); 6] = [
+    ("views", Basis::Views),
+    ("wechat", Basis::Views),
+    ("plausible", Basis::Views),
+    ("visits", Basis::Visits),
+    ("matomo", Basis::Visits),
+    ("piano", Basis::Visits),
+];
+
 fn basis(args: &Arguments) -> Result<Basis> {
     let options = RateOptions::new(NAME, args, &["basis", "visit_key"])?;
-    match (options.basis.as_deref(), options.has("visit_key")) {
-        (None | Some("views"), false) => Ok(Basis::Views),
-        (None | Some("visits"), true) => Ok(Basis::Visits),
-        (Some("visits"), false) => plan_err!(
-            "{NAME}: basis 'visits' needs the option visit_key, an expression that tells visits apart"
+    let has_key = options.has("visit_key");
+    let Some(name) = options.basis.as_deref() else {
+        return Ok(if has_key { Basis::Visits } else { Basis::Views });
+    };
+    if name == "ga4" {
+        return plan_err!(
+            "{NAME}: basis 'ga4' does not exist, Google Analytics 4 counts exits and publishes no rate of them; write \
+             count(*) FILTER (WHERE is_exit)"
+        );
+    }
+    let Some((_, basis)) = BASES.iter().find(|(known, _)| *known == name) else {
+        let names = BASES.map(|(name, _)| name);
+        return plan_err!(
+            "{NAME}: unknown basis '{name}'; accepted are {}{}",
+            names.map(|name| format!("'{name}'")).join(", "),
+            did_you_mean(name, &names)
+        );
+    };
+    match (basis, has_key) {
+        (Basis::Visits, false) => plan_err!(
+            "{NAME}: basis '{name}' needs the option visit_key, an expression that tells visits apart"
         ),
-        (Some("views"), true) => {
-            plan_err!("{NAME}: the option visit_key is for basis 'visits', found basis 'views'")
+        (Basis::Views, true) => {
+            plan_err!("{NAME}: the option visit_key is for basis 'visits', found basis '{name}'")
         }
-        (Some(other), _) => plan_err!(
-            "{NAME}: unknown basis '{other}'; accepted are 'views', 'visits'{}",
-            did_you_mean(other, &["views", "visits"])
-        ),
+        _ => Ok(*basis),
     }
 }
 
@@ -151,18 +175,23 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
         "How often is a page the last one of a visit? Over the view `visits`, under any GROUP BY.\n\n\
          Result: Float64 from 0 to 1, the rows where is_exit is true over the rows where it is not NULL; NULL over no \
          such row. With basis 'visits' the divisor is the number of distinct visit_key instead; rows whose key is NULL \
-         are ignored then. Order and time play no part.\n\n\
+         are ignored then. The names of vendors say the same: 'wechat' and 'plausible' are 'views', 'matomo' and 'piano' \
+         are 'visits'. Google Analytics 4 counts exits and publishes no rate of them. Order and time play no part.\n\n\
          ```text\n\
          visit 1:  A → A → A        page A: 1 exit of 3 views = 0.333, 1 exit of 1 visit = 1.0\n\
          ```\n\n\
          Errors while planning: an unknown option or basis, basis 'visits' without visit_key, DISTINCT.\n\n\
          Cost: one pass; 16 bytes a group, and with basis 'visits' about 50 bytes for each distinct visit of a group. \
          Keys are told apart by 128-bit hashes.\n\n\
-         Definition: exits over views is WeChat's and Plausible's, exits over visits that saw the page is Matomo's.",
-        "exit_rate(is_exit [, {basis: 'visits', visit_key: k}])",
+         Definition: exits over views is WeChat's and Plausible's, exits over visits that saw the page is Matomo's \
+         and Piano's.",
+        "exit_rate(is_exit [, {basis: 'wechat' | 'plausible' | 'matomo' | 'piano', visit_key: k}])",
     )
     .with_argument("is_exit", "Boolean: is this page view the last one of its visit?")
-    .with_argument("basis", "Option: 'views' (default) or 'visits'.")
+    .with_argument(
+        "basis",
+        "Option: 'views' (default), which is 'wechat' and 'plausible'; or 'visits', which is 'matomo' and 'piano'.",
+    )
     .with_argument(
         "visit_key",
         "Option of basis 'visits': an expression of any type, one value for each visit.",

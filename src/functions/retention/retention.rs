@@ -1,4 +1,4 @@
-//! `retention(c1, …, cn)`: did this user ever satisfy the first condition, and which of the others besides?
+//! `retention(c1, …, cn [, {compatibility}])`: did this user ever satisfy the first condition, and which of the others besides?
 //!
 //! ```text
 //! day 1: open          c1 = day 1, c2 = day 2, c3 = day 3
@@ -7,6 +7,9 @@
 //!
 //! The first value says that c1 was ever true, the i-th that c1 and ci were, in whatever order of time and on whichever
 //! rows. A NULL condition is false; a group without rows gives n times false. O(1) memory a group: one bit mask.
+//!
+//! Most queries group by user and have about as many groups as the table has users, so the masks of a batch are made
+//! column by column and a partial state is one number. [`super::retention_state`] has the states that are stored.
 
 use std::mem::{size_of, size_of_val};
 use std::sync::{Arc, LazyLock};
@@ -51,7 +54,7 @@ impl AggregateUDFImpl for Retention {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let mut types = types.to_vec();
-        let len = types.len();
+        let len = call::len_without_options(&types);
         conditions::coerce(NAME, &mut types, 0..len)?;
         Ok(types)
     }
@@ -65,19 +68,16 @@ impl AggregateUDFImpl for Retention {
     }
 
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        Some(Box::new(|mut call: AggregateFunction, context: &SimplifyContext| {
-            call.params.args = conditions::flatten_arrays(call.params.args);
-            call::checked(NAME, &call, context, |args| read(args).map(drop))?;
+        Some(Box::new(|call: AggregateFunction, context: &SimplifyContext| {
+            let call = call::prepare(NAME, call, context, |args| read(args).map(drop))?;
             Ok(Expr::AggregateFunction(call))
         }))
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         // Over a window nothing shows how an array was made if the planner has moved it below: its length is seen then.
-        let args = Arguments::of_accumulator(NAME, &args)?;
-        let conditions = Conditions::new(NAME, &args.exprs, &args.types, 0..args.types.len())?;
-        let count = conditions.count();
-        Ok(Box::new(RetentionRows { conditions, count, seen: Vec::new(), masks: Vec::new() }))
+        let (masks, count) = Masks::read(&Arguments::of_accumulator(NAME, &args)?)?;
+        Ok(Box::new(RetentionRows { masks, count, seen: Vec::new() }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -90,8 +90,8 @@ impl AggregateUDFImpl for Retention {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        let (conditions, count) = read(&Arguments::of_accumulator(NAME, &args)?)?;
-        Ok(Box::new(RetentionGroups { conditions, count, seen: Vec::new(), masks: Vec::new() }))
+        let (masks, count) = read(&Arguments::of_accumulator(NAME, &args)?)?;
+        Ok(Box::new(RetentionGroups { masks, count, seen: Vec::new() }))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -100,24 +100,65 @@ impl AggregateUDFImpl for Retention {
 }
 
 /// The conditions of a call and their number, which is the length of every answer.
-fn read(args: &Arguments) -> Result<(Conditions, usize)> {
-    let conditions = Conditions::new(NAME, &args.exprs, &args.types, 0..args.types.len())?;
-    match conditions.count() {
-        Some(count) => Ok((conditions, count)),
-        None => plan_err!(
+pub(super) fn read(args: &Arguments) -> Result<(Masks, usize)> {
+    match Masks::read(args)? {
+        (masks, Some(count)) => Ok((masks, count)),
+        (_, None) => plan_err!(
             "{NAME}: the conditions must be Boolean arguments or one array literal [c1, c2, ...], found {}",
             args.exprs[0]
         ),
     }
 }
 
+/// The conditions of each row of a batch as bits.
+#[derive(Debug)]
+pub(super) struct Masks {
+    conditions: Conditions,
+    /// As ClickHouse does: a row with a NULL in any condition does not count.
+    pub(super) drop_nulls: bool,
+    masks: Vec<u64>,
+}
+
+impl Masks {
+    pub(super) fn new(conditions: Conditions, drop_nulls: bool) -> Self {
+        Self { conditions, drop_nulls, masks: Vec::new() }
+    }
+
+    /// The number of conditions is `None` where nothing shows how an array of them was made.
+    fn read(args: &Arguments) -> Result<(Self, Option<usize>)> {
+        let conditions = Conditions::new(NAME, &args.exprs, &args.types, 0..args.len_without_options())?;
+        let drop_nulls = args.options(NAME, &["compatibility"])?.clickhouse()?;
+        let count = conditions.count();
+        if drop_nulls && count == Some(1) {
+            return plan_err!(
+                "{NAME}: needs at least two conditions in ClickHouse's compatibility mode, found one"
+            );
+        }
+        Ok((Self::new(conditions, drop_nulls), count))
+    }
+
+    pub(super) fn of(&mut self, values: &[ArrayRef]) -> Result<&mut [u64]> {
+        self.conditions.masks(values, &mut self.masks)?;
+        if self.drop_nulls {
+            for (mask, null) in self.masks.iter_mut().zip(self.conditions.nulls(values)) {
+                if null {
+                    *mask = 0;
+                }
+            }
+        }
+        Ok(&mut self.masks)
+    }
+
+    fn size(&self) -> usize {
+        self.masks.capacity() * size_of::<u64>()
+    }
+}
+
 /// Many groups at once: per group, which conditions were ever true.
 struct RetentionGroups {
-    conditions: Conditions,
+    masks: Masks,
     count: usize,
     seen: Vec<u64>,
-    /// Scratch space for the masks of a batch.
-    masks: Vec<u64>,
 }
 
 impl GroupsAccumulator for RetentionGroups {
@@ -129,10 +170,10 @@ impl GroupsAccumulator for RetentionGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.seen.resize(total_num_groups, 0);
-        self.conditions.masks(values, &mut self.masks)?;
-        drop_filtered(&mut self.masks, opt_filter);
-        for (&group, mask) in group_indices.iter().zip(&self.masks) {
-            self.seen[group] |= mask;
+        let masks = self.masks.of(values)?;
+        drop_filtered(masks, opt_filter);
+        for (&group, mask) in group_indices.iter().zip(masks) {
+            self.seen[group] |= *mask;
         }
         Ok(())
     }
@@ -165,32 +206,29 @@ impl GroupsAccumulator for RetentionGroups {
         values: &[ArrayRef],
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let mut masks = Vec::new();
-        self.conditions.masks(values, &mut masks)?;
-        drop_filtered(&mut masks, opt_filter);
-        Ok(vec![Arc::new(UInt64Array::from(masks))])
+        let mut masks = Masks::new(self.masks.conditions.clone(), self.masks.drop_nulls);
+        drop_filtered(masks.of(values)?, opt_filter);
+        Ok(vec![Arc::new(UInt64Array::from(masks.masks))])
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + (self.seen.capacity() + self.masks.capacity()) * size_of::<u64>()
+        size_of_val(self) + self.seen.capacity() * size_of::<u64>() + self.masks.size()
     }
 }
 
 /// One group, whose rows may leave again: per condition, how many rows satisfy it.
 #[derive(Debug)]
 struct RetentionRows {
-    conditions: Conditions,
+    masks: Masks,
     count: Option<usize>,
     seen: Vec<u64>,
-    masks: Vec<u64>,
 }
 
 impl RetentionRows {
     fn count_rows(&mut self, values: &[ArrayRef], change: impl Fn(u64) -> u64) -> Result<()> {
-        self.conditions.masks(values, &mut self.masks)?;
-        self.count = self.count.or_else(|| self.conditions.count_in(values));
+        self.count = self.count.or_else(|| self.masks.conditions.count_in(values));
         self.seen.resize(self.count.unwrap_or(0), 0);
-        for &mask in &self.masks {
+        for &mut mask in self.masks.of(values)? {
             count_bits(&mut self.seen, mask, &change);
         }
         Ok(())
@@ -241,7 +279,7 @@ impl Accumulator for RetentionRows {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + (self.seen.capacity() + self.masks.capacity()) * size_of::<u64>()
+        size_of_val(self) + self.seen.capacity() * size_of::<u64>() + self.masks.size()
     }
 }
 
@@ -257,7 +295,7 @@ fn drop_filtered(masks: &mut [u64], filter: Option<&BooleanArray>) {
 }
 
 /// One list of `count` values for each mask: its bits where the first one is set, else all false.
-fn answers(masks: &[u64], count: usize) -> Result<ArrayRef> {
+pub(super) fn answers(masks: &[u64], count: usize) -> Result<ArrayRef> {
     if i32::try_from(masks.len() * count).is_err() {
         return exec_err!(
             "{NAME}: more than {} values in one column of answers; raise datafusion.execution.target_partitions",
@@ -276,7 +314,7 @@ fn answers(masks: &[u64], count: usize) -> Result<ArrayRef> {
     )?))
 }
 
-static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         super::SECTION,
         "Did a user ever satisfy the first condition, and which of the others besides?\n\n\
@@ -287,15 +325,21 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          day 1: open          c1 = day 1, c2 = day 2, c3 = day 3\n\
          day 3: open          → [true, false, true]\n\
          ```\n\n\
-         Errors while planning: no condition or more than 64, DISTINCT.\n\n\
+         Errors while planning: no condition or more than 64, an unknown option, DISTINCT.\n\n\
          Cost: one pass, 8 bytes a group.\n\n\
-         Definition: ClickHouse's `retention`, except that one condition is enough and that ClickHouse drops a row \
-         with a NULL condition.",
-        "retention(c1, ..., cn)",
+         Definition: ClickHouse's `retention`, except that one condition is enough (as in Doris), that there may be 64, \
+         and that ClickHouse drops a row with a NULL condition: rows (true, NULL) and (NULL, true) give [true, true] \
+         here and [false, false] there, and with `compatibility: 'clickhouse'`.",
+        "retention(c1, ..., cn [, {compatibility: 'clickhouse'}])",
     )
     .with_argument(
         "c1, ..., cn",
         "1 to 64 Boolean conditions, or all of them as one array literal [c1, ..., cn].",
+    )
+    .with_argument(
+        "compatibility",
+        "Option: 'clickhouse' drops rows with a NULL condition and wants two conditions at least; 'none' does not. Else \
+         footfall.compatibility.",
     )
     .with_sql_example(
         "SELECT u, retention(d = DATE '2026-01-01', d = DATE '2026-01-02', d = DATE '2026-01-03') AS came\n\
@@ -303,5 +347,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          GROUP BY u;\n\
          -- ann | [true, false, true]",
     )
+    .with_related_udf("retention_rollup")
     .build()
 });

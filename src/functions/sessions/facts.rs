@@ -80,17 +80,11 @@ impl VisitFacts {
         let column = |index: Option<usize>| index.map(|index| &inputs[index]);
         let page = &inputs[columns.page.unwrap_or(0)];
         let pages = text(page)?;
-        let is_page = match column(columns.is_page) {
-            Some(is_page) => flags(is_page)?,
-            None => pages
-                .nulls()
-                .map_or_else(|| BooleanBuffer::new_set(pages.len()), |nulls| nulls.inner().clone()),
-        };
         let hide_show = match (column(columns.hide), column(columns.show)) {
             (None, None) => HideShow::Events,
             (hide, show) => HideShow::Flags(hide.map(flags).transpose()?, show.map(flags).transpose()?),
         };
-        Ok(Self { is_page, hashes: Hashes::new(page)?, pages, hide_show })
+        Ok(Self { is_page: page_rows(spec, inputs)?, hashes: Hashes::new(page)?, pages, hide_show })
     }
 
     pub(crate) fn page_hash(&self, i: usize) -> Option<u64> {
@@ -115,6 +109,25 @@ impl VisitFacts {
                 (event == Event::Hide, event == Event::Show)
             }
         }
+    }
+}
+
+/// Which rows show a page: those that `is_page` marks; without it those with a page.
+pub(super) fn page_rows(spec: &SessionSpec, inputs: &[ArrayRef]) -> Result<BooleanBuffer> {
+    if let Some(is_page) = spec.columns.is_page {
+        return flags(&inputs[is_page]);
+    }
+    let page = &inputs[spec.columns.page.unwrap_or(0)];
+    let nulls = page.logical_nulls();
+    Ok(nulls.map_or_else(|| BooleanBuffer::new_set(page.len()), |nulls| nulls.inner().clone()))
+}
+
+/// The users of a batch as text, integers by their digits.
+pub(super) fn users(spec: &SessionSpec, inputs: &[ArrayRef]) -> Result<StringViewArray> {
+    let user = &inputs[spec.columns.user.unwrap_or(0)];
+    match user.data_type() {
+        integer if integer.is_integer() => text(&cast(user, &DataType::Utf8)?),
+        _ => text(user),
     }
 }
 

@@ -22,8 +22,10 @@ pub(crate) enum InfoField {
     SessionId,
     SessionStart,
     SessionEnd,
+    DurationMs,
     SessionDt,
     IsSessionEnd,
+    Events,
     Views,
     Depth,
     SessionStayMs,
@@ -39,13 +41,15 @@ pub(crate) enum InfoField {
 }
 
 impl InfoField {
-    pub(crate) const ALL: [InfoField; 18] = [
+    pub(crate) const ALL: [InfoField; 20] = [
         InfoField::Session,
         InfoField::SessionId,
         InfoField::SessionStart,
         InfoField::SessionEnd,
+        InfoField::DurationMs,
         InfoField::SessionDt,
         InfoField::IsSessionEnd,
+        InfoField::Events,
         InfoField::Views,
         InfoField::Depth,
         InfoField::SessionStayMs,
@@ -66,8 +70,10 @@ impl InfoField {
             InfoField::SessionId => "session_id",
             InfoField::SessionStart => "session_start",
             InfoField::SessionEnd => "session_end",
+            InfoField::DurationMs => "duration_ms",
             InfoField::SessionDt => "session_dt",
             InfoField::IsSessionEnd => "is_session_end",
+            InfoField::Events => "events",
             InfoField::Views => "views",
             InfoField::Depth => "depth",
             InfoField::SessionStayMs => "session_stay_ms",
@@ -90,7 +96,11 @@ impl InfoField {
     fn data_type(self, ts: &DataType) -> DataType {
         match self {
             InfoField::Session => DataType::UInt64,
-            InfoField::SessionId | InfoField::SessionStayMs | InfoField::StayMs => DataType::Int64,
+            InfoField::SessionId
+            | InfoField::DurationMs
+            | InfoField::Events
+            | InfoField::SessionStayMs
+            | InfoField::StayMs => DataType::Int64,
             InfoField::SessionStart | InfoField::SessionEnd => ts.clone(),
             InfoField::SessionDt => DataType::Date32,
             InfoField::Views | InfoField::Depth | InfoField::Scene | InfoField::VisitNo => DataType::Int32,
@@ -170,7 +180,9 @@ impl InfoSource<'_> {
             fill(&mut columns.session_id, &here, session.id);
             fill(&mut columns.session_start, &here, session.start);
             fill(&mut columns.session_end, &here, session.end);
+            fill(&mut columns.duration_ms, &here, self.tracker.duration_ms(session));
             fill(&mut columns.session_dt, &here, session.day);
+            fill(&mut columns.events, &here, session.events);
             fill(&mut columns.views, &here, session.views);
             fill(&mut columns.depth, &here, session.depth);
             fill(&mut columns.session_stay_ms, &here, session.stay_ms);
@@ -225,8 +237,10 @@ struct InfoColumns {
     session_id: Option<Vec<i64>>,
     session_start: Option<Vec<i64>>,
     session_end: Option<Vec<i64>>,
+    duration_ms: Option<Vec<i64>>,
     session_dt: Option<Vec<Option<i32>>>,
     is_session_end: Option<Vec<bool>>,
+    events: Option<Vec<i64>>,
     views: Option<Vec<i32>>,
     depth: Option<Vec<i32>>,
     session_stay_ms: Option<Vec<i64>>,
@@ -266,8 +280,10 @@ impl InfoColumns {
             session_id: column(has(InfoField::SessionId), len, 0),
             session_start: column(has(InfoField::SessionStart), len, 0),
             session_end: column(has(InfoField::SessionEnd), len, 0),
+            duration_ms: column(has(InfoField::DurationMs), len, 0),
             session_dt: column(has(InfoField::SessionDt), len, None),
             is_session_end: column(has(InfoField::IsSessionEnd), len, false),
+            events: column(has(InfoField::Events), len, 0),
             views: column(has(InfoField::Views), len, 0),
             depth: column(has(InfoField::Depth), len, 0),
             session_stay_ms: column(has(InfoField::SessionStayMs), len, 0),
@@ -289,13 +305,16 @@ impl InfoColumns {
         let visits = self.has_visits.then(|| NullBuffer::from(self.is_visit));
         let (of_row, of_visit) = (nulls.as_ref(), visits.as_ref());
         let page = |rows: Option<Vec<u64>>| rows.map(|rows| source.pages.take(&rows)).transpose();
+        let time = |ticks: Option<Vec<i64>>| ticks.map(|ticks| times(ticks, source.time, of_row)).transpose();
         let columns: [Option<ArrayRef>; InfoField::ALL.len()] = [
             primitive::<UInt64Type>(self.session, of_row),
             primitive::<Int64Type>(self.session_id, of_row),
-            time(self.session_start, source.time, of_row)?,
-            time(self.session_end, source.time, of_row)?,
+            time(self.session_start)?,
+            time(self.session_end)?,
+            primitive::<Int64Type>(self.duration_ms, of_row),
             optional::<Date32Type>(self.session_dt, of_row),
             boolean(self.is_session_end, of_row),
+            primitive::<Int64Type>(self.events, of_row),
             primitive::<Int32Type>(self.views, of_row),
             primitive::<Int32Type>(self.depth, of_row),
             primitive::<Int64Type>(self.session_stay_ms, of_row),
@@ -353,15 +372,13 @@ fn boolean(values: Option<Vec<bool>>, nulls: Option<&NullBuffer>) -> Option<Arra
     values.map(|values| Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls.cloned())) as ArrayRef)
 }
 
-fn time(ticks: Option<Vec<i64>>, time: &TimeType, nulls: Option<&NullBuffer>) -> Result<Option<ArrayRef>> {
-    let Some(ticks) = ticks else {
-        return Ok(None);
-    };
+/// Ticks as a column of the type of `ts`.
+pub(super) fn times(ticks: Vec<i64>, time: &TimeType, nulls: Option<&NullBuffer>) -> Result<ArrayRef> {
     let times = time.array(ticks)?;
-    Ok(Some(match nulls {
+    Ok(match nulls {
         Some(nulls) if *times.data_type() != DataType::Null => {
             make_array(times.to_data().into_builder().nulls(Some(nulls.clone())).build()?)
         }
         _ => times,
-    }))
+    })
 }

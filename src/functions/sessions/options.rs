@@ -1,4 +1,4 @@
-//! What does a call of `sessionize` or `session_info` ask for? Its arguments, read once while the query is planned.
+//! What does a call of a session function ask for? Its arguments, read once while the query is planned.
 //!
 //! The trailing struct literal comes in two forms. As written, it is one argument. But DataFusion takes a struct that
 //! occurs twice in a query for a common expression and moves it below the window, where its literals cannot be read any
@@ -27,6 +27,8 @@ pub(crate) struct SessionSpec {
     pub(crate) function: SessionFunction,
     pub(crate) rule: Rule,
     pub(crate) time: TimeType,
+    /// Of `session_key`.
+    pub(crate) salt: String,
     inputs: Vec<Arc<dyn PhysicalExpr>>,
     pub(crate) columns: Columns,
 }
@@ -34,6 +36,7 @@ pub(crate) struct SessionSpec {
 /// Where each fact of a row stands among [`SessionSpec::inputs`]; `ts` is always the first.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
+    pub(crate) user: Option<usize>,
     pub(crate) page: Option<usize>,
     pub(crate) is_page: Option<usize>,
     pub(crate) hide: Option<usize>,
@@ -46,7 +49,7 @@ pub(crate) struct Columns {
     pub(crate) key: Option<usize>,
 }
 
-/// Names of the options of `sessionize`; `session_info` also takes [`INFO_OPTIONS`].
+/// Names of the options that every session function takes.
 const OPTIONS: [&str; 11] = [
     "restart",
     "close",
@@ -60,7 +63,17 @@ const OPTIONS: [&str; 11] = [
     "key",
     "day_bound",
 ];
-const INFO_OPTIONS: [&str; 3] = ["is_page", "hide", "show"];
+
+/// The names of all options of the function.
+pub(crate) fn accepted_options(function: SessionFunction) -> Vec<&'static str> {
+    let own: &[&str] = match function {
+        SessionFunction::Number | SessionFunction::Start | SessionFunction::TimeToNext => &[],
+        SessionFunction::Key => &["salt"],
+        SessionFunction::Info => &["is_page", "hide", "show"],
+        SessionFunction::NextNode => &["is_page"],
+    };
+    OPTIONS.iter().chain(own).copied().collect()
+}
 
 const PRESETS: [&str; 4] = ["30min", "5min", "30s", "strict_show"];
 
@@ -74,8 +87,9 @@ impl SessionSpec {
         let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
         check_types(function, &types)?;
         let name = function.name();
-        let time = TimeType::new(name, "ts", &types[0])?;
-        let unit = unit(&types[0]);
+        let (ts, gap_arg) = (function.ts_arg(), function.ts_arg() + 1);
+        let time = TimeType::new(name, "ts", &types[ts])?;
+        let unit = unit(&types[ts]);
         let given = Given::read(function, exprs, &types)?;
         let mut spec = SessionSpec {
             function,
@@ -89,20 +103,26 @@ impl SessionSpec {
                 marked_rows: false,
             },
             time,
-            inputs: vec![Arc::clone(&exprs[0])],
+            salt: given.text("salt")?.unwrap_or_default(),
+            inputs: vec![Arc::clone(&exprs[ts])],
             columns: Columns::default(),
         };
         let gap_open = given.boolean("gap_open")?.unwrap_or(false);
-        let Some(gap) = constant(&exprs[1])? else {
-            return plan_err!("{name}: argument 2 (gap) must be a literal, found {}", exprs[1]);
+        let what = format!("argument {} (gap)", gap_arg + 1);
+        let Some(gap) = constant(&exprs[gap_arg])? else {
+            return plan_err!("{name}: {what} must be a literal, found {}", exprs[gap_arg]);
         };
-        spec.rule.gap = exceeded_above(name, "argument 2 (gap)", &gap, unit, gap_open)?;
+        spec.rule.gap = exceeded_above(name, &what, &gap, unit, gap_open)?;
         if let Some(max) = given.literal("max_length")? {
             spec.rule.max_length = Some(exceeded_above(name, "option 'max_length'", &max, unit, false)?);
         }
-        if function == SessionFunction::Info {
+        if let Some(page) = function.page_arg() {
             spec.columns.page = Some(spec.inputs.len());
-            spec.inputs.push(Arc::clone(&exprs[2]));
+            spec.inputs.push(Arc::clone(&exprs[page]));
+        }
+        if let Some(user) = function.user_arg() {
+            spec.columns.user = Some(spec.inputs.len());
+            spec.inputs.push(Arc::clone(&exprs[user]));
         }
         spec.read_columns(&given)?;
         Ok(spec)
@@ -176,16 +196,28 @@ pub(crate) fn check_types(function: SessionFunction, types: &[DataType]) -> Resu
         let found: Vec<String> = types.iter().map(ToString::to_string).collect();
         return plan_err!("{name}: write {}; found ({})", function.syntax(), found.join(", "));
     }
-    TimeType::new(name, "1 (ts)", &types[0])?;
-    match &types[1] {
+    let ts = function.ts_arg();
+    TimeType::new(name, &format!("{} (ts)", ts + 1), &types[ts])?;
+    match &types[ts + 1] {
         DataType::Interval(_) | DataType::Duration(_) | DataType::Null => {}
         integer if integer.is_integer() => {}
         other => {
             return plan_err!(
-                "{name}: argument 2 (gap) must be an interval such as INTERVAL '30 minutes', or an integer in the \
-                 unit of an integer ts; found {other}"
+                "{name}: argument {} (gap) must be an interval such as INTERVAL '30 minutes', or an integer in the \
+                 unit of an integer ts; found {other}",
+                ts + 2
             );
         }
+    }
+    if let Some(user) = function.user_arg()
+        && !is_text(&types[user])
+        && !types[user].is_integer()
+    {
+        return plan_err!(
+            "{name}: argument {} (user) must be text or an integer, found {}; write CAST(user AS VARCHAR)",
+            user + 1,
+            types[user]
+        );
     }
     if function == SessionFunction::Info && !is_text(&types[2]) {
         return plan_err!("{name}: argument 3 (page) must be text, found {}", types[2]);
@@ -259,11 +291,7 @@ impl Given {
                 entries.push((option, Arc::clone(&pair[1]), Some(types[1].clone())));
             }
         }
-        let mut accepted = OPTIONS.to_vec();
-        if function == SessionFunction::Info {
-            accepted.extend(INFO_OPTIONS);
-        }
-        check_names(name, entries.iter().map(|(option, _, _)| option.as_str()), &accepted)?;
+        check_names(name, entries.iter().map(|(option, _, _)| option.as_str()), &accepted_options(function))?;
         Ok(Self { function: name, entries })
     }
 

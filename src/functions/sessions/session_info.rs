@@ -20,77 +20,19 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result;
-use datafusion::logical_expr::function::{
-    ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
-};
-use datafusion::logical_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::logical_expr::Documentation;
 
 use super::facts::{Facts, VisitFacts};
-use super::info_columns::{InfoField, InfoFields, InfoSource, info_type};
-use super::options::{self, SessionSpec};
+use super::info_columns::{InfoField, InfoFields, InfoSource};
+use super::options::SessionSpec;
 use super::pages::Pages;
 use super::sessionizer::Sessionizer;
 use super::visits::{VisitRow, VisitTracker};
-use super::{SessionEvaluator, SessionFunction, unordered, user_runs};
+use super::{SessionFunction, unordered, user_runs};
 use crate::error::footfall_internal_err;
 
 const FUNCTION: SessionFunction = SessionFunction::Info;
-
-/// The SQL function.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct SessionInfo {
-    signature: Signature,
-}
-
-impl SessionInfo {
-    pub(crate) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
-
-impl WindowUDFImpl for SessionInfo {
-    fn name(&self) -> &str {
-        FUNCTION.name()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        options::check_types(FUNCTION, types)?;
-        Ok(types.to_vec())
-    }
-
-    fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
-        let ts = args.get_input_field(0).map_or(DataType::Null, |field| field.data_type().clone());
-        Ok(Arc::new(Field::new(args.name(), DataType::Struct(info_type(&ts)), true)))
-    }
-
-    fn simplify(&self) -> Option<WindowFunctionSimplification> {
-        Some(Box::new(|call, _| options::flatten(FUNCTION, call)))
-    }
-
-    fn expressions(&self, args: ExpressionArgs) -> Vec<Arc<dyn PhysicalExpr>> {
-        match SessionSpec::parse(FUNCTION, args.input_exprs(), args.input_fields()) {
-            Ok(spec) => spec.inputs().to_vec(),
-            // The call is wrong: `partition_evaluator` says so.
-            Err(_) => args.input_exprs().to_vec(),
-        }
-    }
-
-    fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
-        let spec = SessionSpec::parse(FUNCTION, args.input_exprs(), args.input_fields())?;
-        Ok(Box::new(SessionEvaluator { spec: Arc::new(spec) }))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&DOCUMENTATION)
-    }
-}
 
 /// Keeps what is known of the sessions whose rows were not taken yet. Rows are counted from 0 over the whole input.
 #[derive(Debug)]
@@ -209,7 +151,7 @@ impl InfoRunner {
     }
 }
 
-static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         super::SECTION,
         "Tells each row its place in its session and what happened in the whole session, so that every figure of pages and \
@@ -217,13 +159,14 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          Result: a struct for each row, NULL where ts is NULL. Of the session, on each of its rows: `session` UInt64 as \
          `sessionize` counts, `session_id` Int64 (start in microseconds, one more than the id before where that is not \
          greater; it stays the same when earlier rows are left out), `session_start`, `session_end` of the type of ts, \
+         `duration_ms` Int64 (from the first to the last row), \
          `session_dt` Date32 (local day of the start in the zone of `day_bound`, else `split_day`, else UTC; NULL for an \
-         integer ts), `is_session_end` Boolean (true on the last row only), `views` Int32, `depth` Int32 (different pages), \
+         integer ts), `is_session_end` Boolean (true on the last row only), `events` Int64 (rows with a time), `views` Int32, `depth` Int32 (different pages), \
          `session_stay_ms` Int64, `entry_page`, `exit_page` Utf8View, `scene` Int32 (the first one). Of the visit, on page \
          rows only: `visit_no` Int32, `is_entry`, `is_exit`, `is_bounce` Boolean, `stay_ms` Int64, `next_page` Utf8View.\n\n\
          A visit lasts from its page row to the next page row, to the next hide, or to the session's last row, plus the \
          time after a show that brings back the same page. Its stay is rounded down to milliseconds once; over 24 hours \
-         counts 0. For an integer ts it is in the unit of ts.\n\n\
+         counts 0. For an integer ts it and `duration_ms` are in the unit of ts.\n\n\
          Sessions, errors and the options not listed here are those of `sessionize`.\n\n\
          Cost: one pass; a row waits until its session is closed, so memory follows the longest open session where the \
          input is in order of user and time.",
@@ -257,5 +200,6 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          -- home | 2 | 1 | 0",
     )
     .with_related_udf("sessionize")
+    .with_related_udf("next_node")
     .build()
 });

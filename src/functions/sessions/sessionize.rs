@@ -13,73 +13,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Array, ArrayRef, UInt64Array};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result;
-use datafusion::logical_expr::function::{
-    ExpressionArgs, PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
-};
-use datafusion::logical_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::logical_expr::Documentation;
 
 use super::facts::Facts;
-use super::options::{self, SessionSpec};
+use super::options::SessionSpec;
 use super::sessionizer::Sessionizer;
-use super::{SessionEvaluator, SessionFunction, unordered, user_runs};
+use super::{SessionFunction, unordered, user_runs};
 use crate::error::footfall_internal_err;
 
 const FUNCTION: SessionFunction = SessionFunction::Number;
-
-/// The SQL function.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Sessionize {
-    signature: Signature,
-}
-
-impl Sessionize {
-    pub(crate) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
-
-impl WindowUDFImpl for Sessionize {
-    fn name(&self) -> &str {
-        FUNCTION.name()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        options::check_types(FUNCTION, types)?;
-        Ok(types.to_vec())
-    }
-
-    fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
-        Ok(Arc::new(Field::new(args.name(), DataType::UInt64, true)))
-    }
-
-    fn simplify(&self) -> Option<WindowFunctionSimplification> {
-        Some(Box::new(|call, _| options::flatten(FUNCTION, call)))
-    }
-
-    fn expressions(&self, args: ExpressionArgs) -> Vec<Arc<dyn PhysicalExpr>> {
-        match SessionSpec::parse(FUNCTION, args.input_exprs(), args.input_fields()) {
-            Ok(spec) => spec.inputs().to_vec(),
-            // The call is wrong: `partition_evaluator` says so.
-            Err(_) => args.input_exprs().to_vec(),
-        }
-    }
-
-    fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
-        let spec = SessionSpec::parse(FUNCTION, args.input_exprs(), args.input_fields())?;
-        Ok(Box::new(SessionEvaluator { spec: Arc::new(spec) }))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&DOCUMENTATION)
-    }
-}
 
 /// Numbers the sessions of one user after the other. Nothing later changes a number, so rows are ready at once.
 #[derive(Debug)]
@@ -180,7 +123,7 @@ impl NumberRunner {
     }
 }
 
-static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
         super::SECTION,
         "Numbers a user's sessions: 1 for the user's first row, one more at each row that starts a session.\n\n\
@@ -234,6 +177,7 @@ static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          -- ann | 2026-01-01T10:30:00 | 1\n\
          -- ann | 2026-01-01T11:01:00 | 2",
     )
+    .with_related_udf("session_key")
     .with_related_udf("session_info")
     .build()
 });

@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) end: i64,
     pub(crate) day: Option<i32>,
     pub(crate) scene: Option<i32>,
+    /// Rows with a time, whatever they are.
+    pub(crate) events: i64,
     pub(crate) views: i32,
     pub(crate) depth: i32,
     pub(crate) stay_ms: i64,
@@ -120,6 +122,7 @@ impl VisitTracker {
             end: row.ts,
             day,
             scene: None,
+            events: 0,
             views: 0,
             depth: 0,
             stay_ms: 0,
@@ -139,6 +142,7 @@ impl VisitTracker {
         };
         session.rows.end = row.row + 1;
         session.end = row.ts;
+        session.events += 1;
         session.scene = session.scene.or(row.scene);
         if row.is_page {
             session.views = session.views.saturating_add(1);
@@ -171,6 +175,11 @@ impl VisitTracker {
             self.stop_clock(end);
         }
         self.pages.clear();
+    }
+
+    /// From the first to the last row of the session: whole milliseconds, or the unit of an integer ts.
+    pub(crate) fn duration_ms(&self, session: &Session) -> i64 {
+        self.unit.millis(session.end.saturating_sub(session.start))
     }
 
     /// The first row about which something may still change, where a session is open.

@@ -78,7 +78,8 @@ impl SessionWindow {
 
     /// Whether the rows are ordered by the call's time itself, and not by something from which it is computed.
     fn is_over(&self, order: &PhysicalSortExpr) -> bool {
-        !order.options.descending && self.args.first().is_some_and(|ts| order.expr.eq(ts))
+        let ts = self.args.get(self.spec.function.ts_arg());
+        !order.options.descending && ts.is_some_and(|ts| order.expr.eq(ts))
     }
 }
 

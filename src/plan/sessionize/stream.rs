@@ -4,8 +4,9 @@
 //! poll ─▶ input batch ─▶ held ░░░░│░░░░│░░░░  rows of the open session ─▶ its last row comes ─▶ out
 //! ```
 //!
-//! `sessionize` holds nothing. `session_info` holds the batches that an open session touches, in the usual case the last
-//! one only; more than that is reserved in the memory pool, so that a session without end fails by name.
+//! `sessionize`, `session_start` and `session_key` hold nothing. `next_node` and `time_to_next` hold the batches from the
+//! last row that waits for its next one, `session_info` those that an open session touches: in the usual case the last one
+//! only. More than that is reserved in the memory pool, so that a session without end fails by name.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
