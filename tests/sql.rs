@@ -145,6 +145,8 @@ fn count_streamed(files: &[PathBuf]) -> Result<(), Failed> {
             let database = Database::open(Variant::Default, store_path).await?;
             for record in sqllogictest::parse_file::<DefaultColumnType>(file)? {
                 match record {
+                    // Nothing is substituted here, so a file would get the variable's name and stay.
+                    Record::Statement { sql, .. } if sql.contains("$__TEST_DIR__") => {}
                     Record::Statement { sql, .. } => {
                         // Makes the tables and settings; one that is expected to fail may fail here too.
                         let _ = database.execute(&sql).await;

@@ -18,6 +18,7 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, lit};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::conditions;
@@ -93,33 +94,39 @@ pub(crate) fn checked(
 }
 
 /// Writes `call` in the form that runs and runs `check` over it, unless a placeholder or a subquery leaves it open.
+/// From argument `conditions` on an array of Booleans is a list of conditions.
 pub(crate) fn prepare(
     function: &str,
     mut call: AggregateFunction,
+    conditions: Option<usize>,
     context: &SimplifyContext,
     check: impl Fn(&Arguments) -> Result<()>,
 ) -> Result<AggregateFunction> {
     if call.params.distinct {
         return no_distinct(function);
     }
-    call.params.args = move_row_options(conditions::flatten_arrays(call.params.args, context.schema()))?;
+    if let Some(from) = conditions {
+        call.params.args = conditions::flatten_arrays(call.params.args, from, context.schema());
+    }
+    call.params.args = folded(move_row_options(call.params.args)?, context)?;
     // Whatever is wrong or still open here is the physical planner's to report.
     let Ok(arguments) = physical(&call.params.args, context) else {
         return Ok(call);
     };
-    check(&arguments)?;
+    let checked = check(&arguments);
     let accepted = arguments.accepted.into_inner();
     let settings: Vec<(&str, String)> = settings(context)
         .into_iter()
         .filter(|(name, _)| accepted.iter().any(|accepted| accepted == name))
         .collect();
     if settings.is_empty() {
-        return Ok(call);
+        return checked.map(|()| call);
     }
-    call.params.args = with_settings(call.params.args, settings);
-    // Once more: a mode may be wrong under the setting that is right without it.
-    if let Ok(arguments) = physical(&call.params.args, context) {
-        check(&arguments)?;
+    call.params.args = folded(with_settings(call.params.args, settings), context)?;
+    // Once more, and this one counts: a mode may be right without the setting and wrong under it, a pattern the reverse.
+    match physical(&call.params.args, context) {
+        Ok(arguments) => check(&arguments)?,
+        Err(_) => checked?,
     }
     Ok(call)
 }
@@ -180,6 +187,17 @@ fn move_row_options(mut args: Vec<Expr>) -> Result<Vec<Expr>> {
         args.push(expr);
     }
     args.push(struct_of(rest));
+    Ok(args)
+}
+
+/// The options as one literal: an expression could be shared with another call, as `move_row_options` says.
+fn folded(mut args: Vec<Expr>, context: &SimplifyContext) -> Result<Vec<Expr>> {
+    if let Some(last) = args.pop() {
+        args.push(match struct_pairs(&last) {
+            Some(_) => ExprSimplifier::new(context.clone()).simplify(last)?,
+            None => last,
+        });
+    }
     Ok(args)
 }
 

@@ -180,14 +180,16 @@ pub(crate) fn coerce(function: &str, types: &mut [DataType], range: Range<usize>
     check_count(function, count)
 }
 
-/// Writes the conditions of `[c1, c2]` as arguments, so that no array is built for each row.
-pub(crate) fn flatten_arrays(args: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
+/// Writes the conditions of `[c1, c2]` as arguments, so that no array is built for each row. The arguments before `from`
+/// are no conditions.
+pub(crate) fn flatten_arrays(args: Vec<Expr>, from: usize, schema: &DFSchema) -> Vec<Expr> {
     let is_condition = |expr: &Expr| {
         matches!(expr.get_type(schema), Ok(DataType::Boolean | DataType::Null))
     };
     let mut flat = Vec::with_capacity(args.len());
-    for arg in args {
+    for (i, arg) in args.into_iter().enumerate() {
         match arg {
+            before if i < from => flat.push(before),
             Expr::ScalarFunction(call) if call.func.name() == "make_array"
                     && !call.args.is_empty()
                     && call.args.iter().all(is_condition) =>

@@ -10,7 +10,7 @@ use crate::support::{Layout, Random, Row, Time, ask};
 #[test]
 fn aggregates_keep_the_laws() {
     // Expected: equality among arrangements is the law itself; that the common answer is right is shown by the oracles.
-    for (_, call) in CALLS.iter().copied() {
+    for (_, call) in CALLS {
         for seed in [1, 2] {
             laws(call, &table(seed));
         }

@@ -47,6 +47,7 @@ mod same_input; // an input counts once
 mod schema_growth; // new columns, wider numbers, clashes
 mod shuffled; // rows in another order, in other files, twice
 mod sizes; // what an aggregate says it holds
+mod streamed; // users one after the other
 mod tidy; // house rules
 mod users; // profiles
 mod writers; // many processes, one store

@@ -11,7 +11,7 @@ use crate::oracle_sessions::{GAP, day, event_rows};
 use crate::support::{Row, Time, ask, in_order, layouts, random, users};
 
 /// The sessions of a user by the gap alone.
-fn sessions<'a>(rows: &'a [Row], user: u8) -> Vec<Vec<&'a Row>> {
+fn sessions(rows: &[Row], user: u8) -> Vec<Vec<&Row>> {
     let mut sessions: Vec<Vec<&Row>> = Vec::new();
     for row in in_order(rows, user) {
         match sessions.last_mut() {
@@ -32,6 +32,9 @@ fn or_null(text: Option<&str>) -> String {
     text.unwrap_or("NULL").to_string()
 }
 
+/// Something counted once: a user, a session, a time.
+type Pair = (u8, usize, i64);
+
 #[test]
 fn sessions_and_page_stats() {
     // Expected: each session's rows counted; a page view is a row with a page.
@@ -41,7 +44,7 @@ fn sessions_and_page_stats() {
         let gap = layout.time.span(GAP);
         let mut expected = Vec::new();
         // Per page: views, pairs with users, with sessions, entries, exits, bounces.
-        let mut pages: BTreeMap<&str, [BTreeSet<(u8, usize, i64)>; 6]> = BTreeMap::new();
+        let mut pages: BTreeMap<&str, [BTreeSet<Pair>; 6]> = BTreeMap::new();
         for user in users(&rows) {
             for (number, session) in sessions(&rows, user).iter().enumerate() {
                 let views: Vec<&&Row> = session.iter().filter(|row| row.page.is_some()).collect();

@@ -71,12 +71,13 @@ impl Case {
         steps.collect::<Vec<_>>().join(", ")
     }
 
-    /// Per user the rows with a time: a NULL name meets no step. `None` stands for a name that is NULL.
-    fn events(&self, user: u8, drop_null: bool) -> Vec<Event> {
-        let mut rows = in_order(&self.rows, user);
-        if drop_null {
-            rows.retain(|row| row.event.is_some());
-        }
+    /// Per user the rows with a time and a name: of a row without a name all conditions are NULL.
+    fn rows(&self, user: u8) -> Vec<&Row> {
+        in_order(&self.rows, user).into_iter().filter(|row| row.event.is_some()).collect()
+    }
+
+    fn events(&self, user: u8) -> Vec<Event> {
+        let rows = self.rows(user);
         let meets = |row: &Row| -> Vec<bool> {
             let names = self.steps.iter();
             names.map(|names| row.event.is_some_and(|event| names.contains(&event))).collect()
@@ -148,7 +149,7 @@ fn window_funnel_is_the_longest_chain_that_counts() {
     // Expected: all sequences of occurrences tried, those kept that the modes let count; the greatest length.
     random(600, &cases(), |case| {
         let expected = case.expect(|user| {
-            let chains = chains(&case.events(user, false), case.steps.len(), case.window, case.modes);
+            let chains = chains(&case.events(user), case.steps.len(), case.window, case.modes);
             vec![chains.iter().map(Vec::len).max().unwrap_or(0).to_string()]
         });
         let call = case.call("window_funnel", "");
@@ -163,7 +164,7 @@ fn window_funnel_events_are_those_of_the_best_chain() {
         let times: Vec<String> =
             (1..=4).map(|step| case.layout.time.ticks(&format!("array_element(f, {step})"))).collect();
         let expected = case.expect(|user| {
-            let chains = chains(&case.events(user, false), case.steps.len(), case.window, case.modes);
+            let chains = chains(&case.events(user), case.steps.len(), case.window, case.modes);
             let best = best(&chains);
             let time = |step: usize| best.get(step).map_or("NULL".to_string(), |ts| ts.to_string());
             [vec![best.len().to_string()], (0..4).map(time).collect()].concat()
@@ -180,7 +181,7 @@ fn funnel_match_step_is_the_level_in_booleans() {
     random(150, &cases(), |case| {
         let steps = case.steps.len();
         let expected = case.expect(|user| {
-            let chains = chains(&case.events(user, false), steps, case.window, case.modes);
+            let chains = chains(&case.events(user), steps, case.window, case.modes);
             let level = chains.iter().map(Vec::len).max().unwrap_or(0);
             let flags: Vec<&str> = (0..steps).map(|i| if i < level { "true" } else { "false" }).collect();
             vec![format!("[{}]", flags.join(", "))]
@@ -207,7 +208,7 @@ fn clickhouse_mode_is_its_search() {
             ..case
         };
         let expected = case.expect(|user| {
-            let events = case.events(user, true);
+            let events = case.events(user);
             vec![clickhouse(&events, case.steps.len(), case.window, case.modes).to_string()]
         });
         let call = case.call("windowFunnel", "compatibility: 'clickhouse'");
@@ -221,7 +222,7 @@ fn funnel_complete_count_is_the_most_chains_in_a_row() {
     random(300, &cases(), |case| {
         let modes = Modes { once: true, ..case.modes };
         let expected = case.expect(|user| {
-            let (mut events, mut count) = (case.events(user, false), 0);
+            let (mut events, mut count) = (case.events(user), 0);
             loop {
                 let end = full_chains(&events, case.steps.len(), case.window, modes).min();
                 let Some(end) = end else {
@@ -246,8 +247,8 @@ fn funnel_count_runs_follows_each_run_to_its_end() {
         let excludes = to <= steps;
         let modes = Modes { once: true, ..case.modes };
         let expected = case.expect(|user| {
-            let events = case.events(user, false);
-            let rows = in_order(&case.rows, user);
+            let events = case.events(user);
+            let rows = case.rows(user);
             let mut exclusions = vec![];
             for (event, row) in events.iter().zip(&rows) {
                 if excludes && row.event == Some(excluded) {
@@ -424,10 +425,7 @@ fn runs(
             })
         };
         let mut before = 0;
-        loop {
-            let Some(&now) = times.get(at) else {
-                break;
-            };
+        while let Some(&now) = times.get(at) {
             if now.0 - start.0 > window {
                 break;
             }

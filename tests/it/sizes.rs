@@ -44,7 +44,7 @@ fn measure() {
     let most = number("FOOTFALL_GROUPS", 100_000) as usize;
     let mut wrong = vec![];
     let mut measured = 0;
-    for (name, call) in CALLS.iter().copied() {
+    for (name, call) in CALLS {
         for groups in [1, 1_000, most] {
             let rows = (groups * 3).max(100_000);
             let (said, held) = said_and_held(call, groups, rows);

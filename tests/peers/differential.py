@@ -7,7 +7,7 @@ Expected values: ClickHouse for windowFunnel, retention and the sequence functio
 The tables hold ties, duplicates, NULL times, NULL names, NULL conditions, gaps at, below and above the limit, users of one row and of many.
 All tables of a function stand in one file, so that thousands of them cost one query an engine; every query asks a dozen questions or more
 (modes, windows, patterns). Times are exact seconds for ClickHouse: its functions take whole numbers only.
-What differences.py names is left out, and counted.
+What differences.py names is left out, and counted, where Footfall answers what definitions.py finds by plain search.
 needs: pip install -r requirements.txt"""
 import argparse
 import collections
@@ -36,6 +36,7 @@ footfall = Footfall(args.footfall)
 failed = False
 START = 1_736_899_200  # 2025-01-15T00:00:00Z
 SHOWN = 4  # differences printed of a column
+Row = collections.namedtuple("Row", "sec event qty seq")
 
 
 def table(number, steps):
@@ -43,7 +44,7 @@ def table(number, steps):
     rows = []
     for user in range(rng.randint(1, 4)):
         at = START * 1000 + rng.randint(0, 86_400) * 1000
-        # ClickHouse sorts more than 24 rows of a user in no stable order: longer users have no two rows of one time.
+        # The sequence functions of ClickHouse sort more than 24 rows of a user in no stable order: longer users have no two rows of one time.
         count = rng.choice([1, 2, 3, 5, 8, 12, 18])
         if rng.random() < 0.02:
             count, ties = 60, False
@@ -73,11 +74,16 @@ def write(path, steps):
         "page": pa.array(page),
         "qty": pa.array(qty, pa.int32()),
         "seq": pa.array(range(len(rows)), pa.int64())}), path)
-    return len(rows)
+    users = collections.defaultdict(list)
+    for seq, (t, u, ts, event, _, qty) in enumerate(rows):
+        users[str(t), u].append(Row(None if ts is None else ts // 1000, event, qty, seq))
+    return users
 
 
-def number(text):
-    text = {"true": "1", "false": "0", True: "1", False: "0", "\\N": ""}.get(text, str(text))
+def number(value):
+    """Two engines' ways to write one value become one."""
+    text = str(value)
+    text = {"true": "1", "false": "0", "True": "1", "False": "0", "\\N": ""}.get(text, text)
     if text.startswith("["):
         return text.replace("true", "1").replace("false", "0").replace(" ", "").replace('"', "").replace("'", "")
     try:
@@ -100,46 +106,25 @@ class Tally:
 
 
 peer = ClickHouse()
-FEEDS = ["seq", "seq desc"] + [f"cityHash64(seq, {k})" for k in range(6)]
 
 
-def theirs_of(columns, feed, where="1"):
+def theirs_of(columns, feed):
     asked = ", ".join(c.theirs for c in columns)
-    return keyed(peer.rows(f"select t, u, {asked} from (select * from d.e where {where} order by {feed}) group by t, u"))
+    return keyed(peer.rows(f"select t, u, {asked} from (select * from d.e order by {feed}) group by t, u"))
 
 
 def keyed(rows):
     return {(r[0], r[1]): [number(x) for x in r[2:]] for r in rows}
 
 
-class Arrival:
-    """Does ClickHouse give several answers to the same rows in several orders? A few orders for all users at once, many more for one who is left."""
-
-    def __init__(self, column):
-        self.column = column
-        self.seen = None
-
-    def decides(self, group, thorough):
-        if self.seen is None:
-            self.seen = collections.defaultdict(set)
-            for feed in FEEDS:
-                for other, answers in theirs_of([self.column], feed).items():
-                    self.seen[other].add(answers[0])
-        if len(self.seen[group]) == 1 and thorough:
-            where = f"t = {group[0]} and u = '{group[1]}'"
-            for k in range(6, 60):
-                self.seen[group].add(theirs_of([self.column], f"cityHash64(seq, {k})", where)[group][0])
-        return len(self.seen[group]) > 1
-
-
-def family(name, mode, file):
+def family(name, mode, file, users):
     """One function in one mode, all tables."""
     global failed
-    rows, began, tally = 0, time.time(), Tally()
-    strict = mode == "clickhouse"
-    first = ["set footfall.compatibility = 'clickhouse'"] if strict else []
+    began, tally = time.time(), Tally()
+    clickhouse = mode == "clickhouse"
+    first = ["set footfall.compatibility = 'clickhouse'"] if clickhouse else []
     for _ in range(args.queries):
-        query = FAMILIES[name](rng, null_is_false=not strict)
+        query = FAMILIES[name](rng, null_is_false=not clickhouse)
         asked = ", ".join(f"{c.ours} as c{i}" for i, c in enumerate(query.columns))
         ours = keyed(footfall.sql(f"select t, u, {asked} from '{file}' group by t, u", first=first))
         theirs = theirs_of(query.columns, query.feed)
@@ -149,14 +134,15 @@ def family(name, mode, file):
             continue
         for i, column in enumerate(query.columns):
             tally.questions += 1
-            shown, arrival = 0, Arrival(column)
+            shown = 0
             for group, answers in ours.items():
                 mine, other = answers[i], theirs[group][i]
                 tally.answers += 1
                 if mine == other:
                     continue
-                why = next((d for d in column.differences if (DIFFERENCES[d].always or not strict) and DIFFERENCES[d].allows(mine, other)
-                            and (d != "arrival" or arrival.decides(group, tally.different < 20))), None)
+                may_differ = column.differences and not clickhouse
+                defined = number(column.defined(users[group])) if may_differ else other
+                why = next((d for d in column.differences if DIFFERENCES[d].allows(mine, other)), None) if may_differ and mine == defined else None
                 if why:
                     tally.left_out[why] += 1
                     continue
@@ -164,13 +150,14 @@ def family(name, mode, file):
                 tally.different += 1
                 shown += 1
                 if shown <= SHOWN:
-                    print(f"DIFFER {mode} {column.what}\n  table {group[0]}, user {group[1]}: ours {mine}, ClickHouse {other}\n  {rows_of_group(group)}", flush=True)
-    tally.print(f"{name}, {mode}", rows_in[file], time.time() - began)
+                    said = f", the definition {defined}" if may_differ else ""
+                    print(f"DIFFER {mode} {column.what}\n  table {group[0]}, user {group[1]}: ours {mine}, ClickHouse {other}{said}\n  {shown_rows(users[group])}", flush=True)
+    tally.print(f"{name}, {mode}", sum(map(len, users.values())), time.time() - began)
 
 
-def rows_of_group(group):
-    rows = peer.rows(f"select sec - {START}, event, qty, seq from d.e where t = {group[0]} and u = '{group[1]}' order by sec, seq")
-    return " ".join(f"{event}@{sec}" + (f"(qty={qty})" if qty != "\\N" else "") for sec, event, qty, _ in rows)
+def shown_rows(rows):
+    rows = sorted(rows, key=lambda row: (row.sec is None, row.sec or 0, row.seq))
+    return " ".join(f"{row.event}@{'NULL' if row.sec is None else row.sec - START}" + ("" if row.qty is None else f"(qty={row.qty})") for row in rows)
 
 
 def compare(what, ours, theirs):
@@ -216,17 +203,16 @@ chosen = args.only.split(",") if args.only else [*FAMILIES, *DUCKDB]
 unknown = [name for name in chosen if name not in FAMILIES and name not in DUCKDB]
 if unknown:
     sys.exit(f"--only: {', '.join(unknown)} unknown; accepted are {', '.join([*FAMILIES, *DUCKDB])}")
-rows_in = {}
 with tempfile.TemporaryDirectory() as scratch:
     for name in FAMILIES:
         if name not in chosen:
             continue
         file = f"{scratch}/{name}.parquet"
-        rows_in[file] = write(file, [0, 0, 1000, 1000, 2000, 5000, 30_000, 3_600_000])
+        users = write(file, [0, 0, 1000, 1000, 2000, 5000, 30_000, 3_600_000])
         peer.run(f"create or replace table d.e engine = Memory as select t, u, sec, event, qty, seq from file('{file}', Parquet, "
                  "'t Int32, u String, sec Nullable(Int64), event Nullable(String), qty Nullable(Int32), seq Int64')")
         for mode in args.modes.split(","):
-            family(name, mode, file)
+            family(name, mode, file, users)
     if "sessions" in chosen or "pages" in chosen:
         web = f"{scratch}/web.parquet"
         write(web, [0, 1, 999, 60_000, GAP * 1000 - 1, GAP * 1000, GAP * 1000 + 1, 86_400_000])

@@ -29,6 +29,7 @@ pub(super) enum Kind {
 pub(super) trait Calls: Send + Sync {
     fn name(&self) -> &'static str;
     fn aliases(&self) -> &'static [&'static str];
+    fn conditions(&self) -> Option<usize>;
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>>;
     fn return_type(&self, types: &[DataType]) -> Result<DataType>;
     fn merged_type(&self, ts: &DataType, value: &DataType) -> Result<DataType>;
@@ -55,6 +56,10 @@ impl<A: Aggregate> Calls for CallsOf<A> {
 
     fn aliases(&self) -> &'static [&'static str] {
         A::ALIASES
+    }
+
+    fn conditions(&self) -> Option<usize> {
+        A::CONDITIONS
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {

@@ -186,7 +186,7 @@ impl AggregateUDFImpl for AggregateFunctionOf {
             if matches!(kind, Kind::Merge | Kind::MergeState) {
                 return Ok(Expr::AggregateFunction(call));
             }
-            let call = call::prepare(&name, call, context, |args| calls.check(args))?;
+            let call = call::prepare(&name, call, calls.conditions(), context, |args| calls.check(args))?;
             Ok(Expr::AggregateFunction(call))
         }))
     }

@@ -33,6 +33,8 @@ use super::call::Arguments;
 pub(crate) trait Aggregate: Debug + Send + Sync + Sized + 'static {
     const NAME: &'static str;
     const ALIASES: &'static [&'static str];
+    /// From which argument on an array of Booleans is a list of conditions; `None` where it is a value like any other.
+    const CONDITIONS: Option<usize>;
     /// All that is needed to merge and answer a state without the call that made it. It is stored with every state.
     type Definition: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
     /// Where the values of a row stand.

@@ -29,7 +29,7 @@ use super::keys::{ACCEPTED_KEYS, KeyColumn, array_of, plain_type};
 use crate::error::footfall_internal_err;
 use crate::functions::bytes;
 use crate::functions::call::{self, Arguments};
-use crate::functions::folds::{Fold, FoldFunction};
+use crate::functions::folds::{Fold, FoldFunction, tree_heap};
 use crate::functions::time::type_name;
 
 const NAME: &str = "sum_map";
@@ -475,8 +475,7 @@ impl Fold for Sums {
     }
 
     fn heap(&self) -> usize {
-        // Nodes of the tree are at least half full.
-        self.bytes + self.sums.len() * 2 * size_of::<(Box<[u8]>, Sum)>()
+        self.bytes + tree_heap::<(Box<[u8]>, Sum)>(self.sums.len())
     }
 }
 

@@ -78,6 +78,8 @@ pub(crate) struct EventDefinition<P> {
 impl<F: EventFunction> Aggregate for EventAggregate<F> {
     const NAME: &'static str = F::NAME;
     const ALIASES: &'static [&'static str] = F::ALIASES;
+    /// No other argument of these functions is an array.
+    const CONDITIONS: Option<usize> = Some(0);
     type Definition = EventDefinition<F::Parameters>;
     type Reader = EventReader;
     type Groups = EventGroups<F>;

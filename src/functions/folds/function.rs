@@ -31,6 +31,8 @@ pub(crate) trait Fold: Default + Clone + Debug + Send + Sync + 'static {
 pub(crate) trait FoldFunction: Debug + Send + Sync + 'static {
     const NAME: &'static str;
     const ALIASES: &'static [&'static str] = &[];
+    /// From which argument on an array of Booleans is a list of conditions.
+    const CONDITIONS: Option<usize> = None;
     /// What the literals of a call say. They are written into every stored state: small, stable and complete.
     type Parameters: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
     type Fold: Fold;
@@ -70,6 +72,7 @@ impl<F: FoldFunction> FoldAggregate<F> {
 impl<F: FoldFunction> Aggregate for FoldAggregate<F> {
     const NAME: &'static str = F::NAME;
     const ALIASES: &'static [&'static str] = F::ALIASES;
+    const CONDITIONS: Option<usize> = F::CONDITIONS;
     type Definition = F::Parameters;
     type Reader = ();
     type Groups = FoldGroups<F>;

@@ -44,6 +44,7 @@ pub(crate) struct UserRows {
 impl FoldFunction for FunnelCount {
     const NAME: &'static str = NAME;
     const ALIASES: &'static [&'static str] = &["funnelcount"];
+    const CONDITIONS: Option<usize> = Some(1);
     type Parameters = Steps;
     type Fold = Users;
     type Rows = UserRows;

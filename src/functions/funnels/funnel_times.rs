@@ -26,7 +26,7 @@ use super::histogram::{Bucket, Distribution, Place, place};
 use crate::functions::bytes;
 use crate::functions::call::{self, Arguments};
 use crate::functions::conditions::MAX_CONDITIONS;
-use crate::functions::folds::{Fold, FoldFunction};
+use crate::functions::folds::{Fold, FoldFunction, tree_heap};
 use crate::functions::time::TimeType;
 
 const NAME: &str = "funnel_times";
@@ -314,8 +314,7 @@ impl Fold for Times {
     }
 
     fn heap(&self) -> usize {
-        // Nodes of the tree are at least half full.
-        self.buckets.len() * 2 * size_of::<((u8, Place), Bucket)>()
+        tree_heap::<((u8, Place), Bucket)>(self.buckets.len())
     }
 }
 

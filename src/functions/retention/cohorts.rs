@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::bitmap::{Bits, Blocks};
 use super::counts::Counts;
 use crate::functions::bytes::{read_number, read_signed, write_number, write_signed};
+use crate::functions::folds::tree_heap;
 
 /// Which offsets a return counts for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,14 +204,13 @@ impl Cohorts {
     }
 
     pub(crate) fn heap(&self) -> usize {
-        self.heap
+        self.heap + tree_heap::<(i64, Cohort)>(self.cohorts.len())
     }
 }
 
 impl Cohort {
-    /// Its own place in the tree and what it holds.
     fn heap(&self) -> usize {
-        2 * size_of::<(i64, Self)>() + self.returns.heap()
+        self.returns.heap()
     }
 }
 

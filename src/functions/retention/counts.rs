@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bitmap::Bits;
 use crate::functions::bytes::{read_number, read_signed, write_number, write_signed};
+use crate::functions::folds::tree_heap;
 
 /// Counters by number, 64 in a block.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -82,6 +83,6 @@ impl Counts {
 
     /// Heap bytes, the tree's nodes taken as half full.
     pub(crate) fn heap(&self) -> usize {
-        self.blocks.len() * (size_of::<[u64; 64]>() + 4 * size_of::<usize>())
+        self.blocks.len() * size_of::<[u64; 64]>() + tree_heap::<(i64, Box<[u64; 64]>)>(self.blocks.len())
     }
 }

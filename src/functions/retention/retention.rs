@@ -69,7 +69,7 @@ impl AggregateUDFImpl for Retention {
 
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
         Some(Box::new(|call: AggregateFunction, context: &SimplifyContext| {
-            let call = call::prepare(NAME, call, context, |args| read(args).map(drop))?;
+            let call = call::prepare(NAME, call, Some(0), context, |args| read(args).map(drop))?;
             Ok(Expr::AggregateFunction(call))
         }))
     }

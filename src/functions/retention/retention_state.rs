@@ -63,6 +63,7 @@ impl Fold for Seen {
 
 impl FoldFunction for RetentionStates {
     const NAME: &'static str = NAME;
+    const CONDITIONS: Option<usize> = Some(0);
 
     type Parameters = Parameters;
     type Fold = Seen;
