@@ -163,6 +163,8 @@ impl FootfallExt for SessionStateBuilder {
                     self.aggregate_functions().get_or_insert_default().push(function)
                 }
                 Function::Window(function) => self.window_functions().get_or_insert_default().push(function),
+                // The relation planner below knows them.
+                Function::TableForm(_) => {}
             }
         }
         let (name, function) = plan::table_forms::named_table();

@@ -3,24 +3,18 @@
 use std::io::Write;
 
 use datafusion::common::Result;
-use footfall::functions::{all, docs};
+use footfall::functions::docs;
 
 use crate::cli::FunctionsArgs;
 use crate::commands::{Outcome, stdout, usage};
 
 pub(crate) fn run(args: &FunctionsArgs) -> Result<Outcome> {
     let text = match &args.name {
-        Some(name) => docs::page(name).ok_or_else(|| unknown(name))?,
+        Some(name) => docs::page(name).ok_or_else(|| usage(docs::unknown(name)))?,
         None => docs::reference(),
     };
     let mut out = stdout();
     writeln!(out, "{}", text.trim_end())?;
     out.flush()?;
     Ok(Outcome::Done)
-}
-
-fn unknown(name: &str) -> datafusion::common::DataFusionError {
-    let functions = all();
-    let names: Vec<&str> = functions.iter().map(|function| function.name()).collect();
-    usage(format!("Footfall has no function '{name}'; it has {}", names.join(", ")))
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
-use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
@@ -57,7 +57,9 @@ impl Arguments {
             return Ok(Options::none(function));
         };
         let Some(options) = Options::of_call(function, &self.exprs, &self.types)? else {
-            return plan_err!("{function}: the options must be a struct literal {{name: value}}, found {expr}");
+            return plan_err!(
+                "{function}: the options must be a struct literal {{name: value}}, found {expr}"
+            );
         };
         check_names(function, options.names(), accepted)?;
         Ok(options)
@@ -153,6 +155,9 @@ fn with_settings(mut args: Vec<Expr>, settings: Vec<(&str, String)>) -> Vec<Expr
         Some(last) => struct_pairs(&last).unwrap_or_default(),
         None => vec![],
     };
+    // An option that is NULL says nothing.
+    let is_null = |value: &Expr| matches!(value, Expr::Literal(value, _) if value.is_null());
+    pairs.retain(|(name, value)| name.starts_with(MOVED) || !is_null(value));
     // What was moved stays last.
     let place = pairs.iter().position(|(name, _)| name.starts_with(MOVED)).unwrap_or(pairs.len());
     for (name, value) in settings {
@@ -239,15 +244,14 @@ fn is_constant(expr: &Expr) -> bool {
 /// The names and values of a struct literal, in either form; `None` for anything else.
 fn struct_pairs(expr: &Expr) -> Option<Vec<(String, Expr)>> {
     match expr {
-        Expr::ScalarFunction(call) if call.func.name() == "named_struct" && call.args.len() % 2 == 0 => {
-            call.args
-                .chunks_exact(2)
-                .map(|pair| match &pair[0] {
-                    Expr::Literal(name, _) => Some((name.try_as_str().flatten()?.to_owned(), pair[1].clone())),
-                    _ => None,
-                })
-                .collect()
-        }
+        Expr::ScalarFunction(call) if call.func.name() == "named_struct" && call.args.len() % 2 == 0 => call
+            .args
+            .chunks_exact(2)
+            .map(|pair| match &pair[0] {
+                Expr::Literal(name, _) => Some((name.try_as_str().flatten()?.to_owned(), pair[1].clone())),
+                _ => None,
+            })
+            .collect(),
         Expr::Literal(ScalarValue::Struct(value), _) if value.len() == 1 && value.is_valid(0) => value
             .fields()
             .iter()

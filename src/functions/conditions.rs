@@ -12,9 +12,21 @@ use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::expressions::{CastExpr, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// As many conditions as a mask has bits.
 pub(crate) const MAX_CONDITIONS: usize = 64;
+
+/// A number of conditions as a stored state says it: bytes that were changed must not ask for memory without bound.
+pub(crate) fn stored_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let count = usize::deserialize(deserializer)?;
+    if (1..=MAX_CONDITIONS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(D::Error::custom(format!("{count} conditions, possible are 1 to {MAX_CONDITIONS}")))
+    }
+}
 
 /// Where the conditions of a call stand among its arguments.
 #[derive(Debug, Clone)]
@@ -107,45 +119,48 @@ impl Conditions {
 }
 
 impl Conditions {
-    /// For each row, whether all conditions are NULL.
-    pub(crate) fn all_null(&self, values: &[ArrayRef]) -> Vec<bool> {
+    /// The rows all of whose conditions are NULL; `None` where there is none.
+    pub(crate) fn all_null(&self, values: &[ArrayRef]) -> Option<BooleanBuffer> {
         match self {
             Conditions::Arguments(range) => {
-                let mut nulls = vec![true; values[range.start].len()];
+                let mut all: Option<BooleanBuffer> = None;
                 for array in &values[range.clone()] {
-                    for (row, null) in nulls.iter_mut().enumerate() {
-                        *null &= array.data_type() == &DataType::Null || array.is_null(row);
-                    }
+                    let null = null_rows(array)?;
+                    all = Some(match all {
+                        Some(all) => &all & &null,
+                        None => null,
+                    });
                 }
-                nulls
+                all
             }
             Conditions::List { argument, .. } => {
                 let lists = values[*argument].as_list::<i32>();
-                (0..lists.len())
-                    .map(|row| lists.is_null(row) || lists.value(row).null_count() == lists.value(row).len())
-                    .collect()
+                let is_null =
+                    |row| lists.is_null(row) || lists.value(row).null_count() == lists.value(row).len();
+                Some((0..lists.len()).map(is_null).collect())
             }
         }
     }
 
-    /// For each row, whether a condition is NULL.
-    pub(crate) fn nulls(&self, values: &[ArrayRef]) -> Vec<bool> {
+    /// The rows of which a condition is NULL; `None` where there is none.
+    pub(crate) fn nulls(&self, values: &[ArrayRef]) -> Option<BooleanBuffer> {
         match self {
             Conditions::Arguments(range) => {
-                let mut nulls = vec![false; values[range.start].len()];
-                for array in &values[range.clone()] {
-                    for (row, null) in nulls.iter_mut().enumerate() {
-                        *null |= array.data_type() == &DataType::Null || array.is_null(row);
-                    }
-                }
-                nulls
+                values[range.clone()].iter().filter_map(null_rows).reduce(|some, more| &some | &more)
             }
             Conditions::List { argument, .. } => {
                 let lists = values[*argument].as_list::<i32>();
-                (0..lists.len()).map(|row| lists.is_null(row) || lists.value(row).null_count() > 0).collect()
+                let is_null = |row| lists.is_null(row) || lists.value(row).null_count() > 0;
+                Some((0..lists.len()).map(is_null).collect())
             }
         }
     }
+}
+
+/// The rows that are NULL; `None` where there is none.
+pub(crate) fn null_rows(array: &ArrayRef) -> Option<BooleanBuffer> {
+    let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0)?;
+    Some(!nulls.inner())
 }
 
 /// True where the value is true: neither false nor NULL.
@@ -183,14 +198,13 @@ pub(crate) fn coerce(function: &str, types: &mut [DataType], range: Range<usize>
 /// Writes the conditions of `[c1, c2]` as arguments, so that no array is built for each row. The arguments before `from`
 /// are no conditions.
 pub(crate) fn flatten_arrays(args: Vec<Expr>, from: usize, schema: &DFSchema) -> Vec<Expr> {
-    let is_condition = |expr: &Expr| {
-        matches!(expr.get_type(schema), Ok(DataType::Boolean | DataType::Null))
-    };
+    let is_condition = |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Boolean | DataType::Null));
     let mut flat = Vec::with_capacity(args.len());
     for (i, arg) in args.into_iter().enumerate() {
         match arg {
             before if i < from => flat.push(before),
-            Expr::ScalarFunction(call) if call.func.name() == "make_array"
+            Expr::ScalarFunction(call)
+                if call.func.name() == "make_array"
                     && !call.args.is_empty()
                     && call.args.iter().all(is_condition) =>
             {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Function, all};
+use crate::error::did_you_mean;
 
 /// The whole reference as Markdown: a table of contents, then a page for each function, mission by mission.
 pub fn reference() -> String {
@@ -28,7 +29,7 @@ pub fn reference() -> String {
             // The first sentence of a description is the question that the function answers.
             let first =
                 function.documentation().map(|docs| first_sentence(&docs.description)).unwrap_or_default();
-            contents.push_str(&format!("| [`{name}`](#{name}) | {kind} | {first} |\n"));
+            contents.push_str(&format!("| {} | {kind} | {first} |\n", link(name)));
             pages.push('\n');
             pages.push_str(&write_page(function));
         }
@@ -66,13 +67,31 @@ SELECT user_id, window_funnel_merge(state) AS level FROM daily GROUP BY user_id;
 ```
 ";
 
-/// The page of one function, by its name or an alias in any case; `None` when there is no such function.
+/// The page of one function or table form, by its name or an alias in any case; `None` when there is no such one.
 pub fn page(name: &str) -> Option<String> {
     let name = name.to_lowercase();
     all()
         .iter()
         .find(|function| function.name() == name || function.aliases().contains(&name))
         .map(write_page)
+}
+
+/// What to say where no function has this name.
+pub fn unknown(name: &str) -> String {
+    let functions = answering();
+    let names: Vec<&str> = functions.iter().map(|function| function.name()).collect();
+    match did_you_mean(name, &names) {
+        hint if hint.is_empty() => {
+            format!("Footfall has no function '{name}'; it has {}", names.join(", "))
+        }
+        hint => format!("Footfall has no function '{name}'{hint}"),
+    }
+}
+
+/// A link to the page of a function. A mission of the same name stands before it and has the plain anchor.
+fn link(name: &str) -> String {
+    let is_mission = all().iter().any(|function| mission(function).eq_ignore_ascii_case(name));
+    format!("[`{name}`](#{name}{})", if is_mission { "-1" } else { "" })
 }
 
 fn mission(function: &Function) -> &'static str {
@@ -111,7 +130,7 @@ fn write_into(page: &mut String, function: &Function) -> std::fmt::Result {
         writeln!(page, "\n```sql\n{}\n```", example.trim_end())?;
     }
     if let Some(related) = &docs.related_udfs {
-        let links: Vec<String> = related.iter().map(|name| format!("[`{name}`](#{name})")).collect();
+        let links: Vec<String> = related.iter().map(|name| link(name)).collect();
         writeln!(page, "\nSee also {}.", links.join(", "))?;
     }
     Ok(())

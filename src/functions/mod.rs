@@ -6,6 +6,7 @@
 //! [`all`] is the one list. Registration, the reference and the completion of names read it.
 
 pub mod docs;
+pub mod table_forms;
 
 pub(crate) mod aggregate;
 pub(crate) mod bytes;
@@ -32,6 +33,8 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, Documentation, ScalarUDF, WindowUDF};
 
+use self::table_forms::TableForm;
+
 /// Every function of Footfall, mission by mission.
 pub fn all() -> Vec<Function> {
     [
@@ -42,6 +45,7 @@ pub fn all() -> Vec<Function> {
         sequences::functions(),
         paths::functions(),
         counts::functions(),
+        table_forms::functions(),
     ]
     .into_iter()
     .flatten()
@@ -60,6 +64,8 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
             Function::Scalar(function) => drop(registry.register_udf(function)?),
             Function::Aggregate(function) => drop(registry.register_udaf(function)?),
             Function::Window(function) => drop(registry.register_udwf(function)?),
+            // Planned by `plan::table_forms`; nothing runs under its name.
+            Function::TableForm(_) => {}
         }
     }
     Ok(())
@@ -71,6 +77,7 @@ pub enum Function {
     Scalar(Arc<ScalarUDF>),
     Aggregate(Arc<AggregateUDF>),
     Window(Arc<WindowUDF>),
+    TableForm(TableForm),
 }
 
 impl Function {
@@ -79,6 +86,7 @@ impl Function {
             Function::Scalar(function) => function.name(),
             Function::Aggregate(function) => function.name(),
             Function::Window(function) => function.name(),
+            Function::TableForm(form) => form.name(),
         }
     }
 
@@ -87,6 +95,7 @@ impl Function {
             Function::Scalar(function) => function.aliases(),
             Function::Aggregate(function) => function.aliases(),
             Function::Window(function) => function.aliases(),
+            Function::TableForm(_) => &[],
         }
     }
 
@@ -95,6 +104,7 @@ impl Function {
             Function::Scalar(function) => function.documentation(),
             Function::Aggregate(function) => function.documentation(),
             Function::Window(function) => function.documentation(),
+            Function::TableForm(form) => Some(form.documentation()),
         }
     }
 
@@ -104,12 +114,13 @@ impl Function {
         suffixes.iter().find_map(|suffix| self.name().strip_suffix(suffix))
     }
 
-    /// How a call is used: in a row, over a group, or over a window.
+    /// How a call is used: in a row, over a group, over a window, or as a relation.
     pub fn kind(&self) -> &'static str {
         match self {
             Function::Scalar(_) => "scalar function",
             Function::Aggregate(_) => "aggregate function",
             Function::Window(_) => "window function",
+            Function::TableForm(_) => "table form",
         }
     }
 }

@@ -100,7 +100,10 @@ impl Options {
         };
         for (i, entry) in entries.iter().enumerate() {
             if entries[..i].iter().any(|earlier| earlier.name == entry.name) {
-                return plan_err!("{function}: option '{}' is given twice", entry.name);
+                return plan_err!(
+                    "{function}: option '{}' is given twice",
+                    entry.name.trim_start_matches(MOVED)
+                );
             }
         }
         Ok(Some(Options { entries, ..Self::none(function) }))
@@ -118,8 +121,11 @@ impl Options {
         let Some(mut options) = Self::from_expr(function, last)? else {
             return Ok(None);
         };
-        let names: Vec<String> =
-            options.entries.extract_if(.., |entry| entry.name.starts_with(MOVED)).map(|entry| entry.name).collect();
+        let names: Vec<String> = options
+            .entries
+            .extract_if(.., |entry| entry.name.starts_with(MOVED))
+            .map(|entry| entry.name)
+            .collect();
         let Some(first) = place.checked_sub(names.len()) else {
             return footfall_internal_err!("{function}: more options were moved than there are arguments");
         };
@@ -133,9 +139,10 @@ impl Options {
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        let moved = self.moved.iter().filter_map(|(path, _, _)| {
-            path.strip_prefix(&self.path).filter(|name| !name.contains('.'))
-        });
+        let moved = self
+            .moved
+            .iter()
+            .filter_map(|(path, _, _)| path.strip_prefix(&self.path).filter(|name| !name.contains('.')));
         self.entries.iter().map(|entry| entry.name.as_str()).chain(moved)
     }
 

@@ -48,12 +48,15 @@ impl Step {
             Step::Field(name) => {
                 let fields = column.as_struct_opt();
                 let field = fields.and_then(|fields| {
-                    let place = fields.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name));
+                    let place =
+                        fields.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name));
                     place.map(|place| Arc::clone(fields.column(place)))
                 });
                 match field {
                     Some(field) => Ok(field),
-                    None => footfall_internal_err!("the options have no field '{name}': {}", column.data_type()),
+                    None => {
+                        footfall_internal_err!("the options have no field '{name}': {}", column.data_type())
+                    }
                 }
             }
             Step::Item(item) => {

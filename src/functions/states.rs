@@ -7,9 +7,11 @@
 //! The parameters are all that the literals of the call said, so that a state can be merged and answered without them, and
 //! so that states of other parameters are told apart. What the content is, the function knows.
 
+use datafusion::arrow::array::BinaryBuilder;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::bytes;
 
@@ -17,14 +19,40 @@ const MAGIC: &[u8] = b"FFS\x01";
 
 /// Appends the head of a state.
 pub(crate) fn write_header(out: &mut Vec<u8>, function: &str, parameters: &impl Serialize) -> Result<()> {
-    let parameters =
-        serde_json::to_vec(parameters).map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let external = |error| DataFusionError::External(Box::new(error));
+    let mut parameters = serde_json::to_value(parameters).map_err(external)?;
+    leave_out_defaults(&mut parameters);
+    let parameters = serde_json::to_vec(&parameters).map_err(external)?;
     out.extend_from_slice(MAGIC);
     for part in [function.as_bytes(), &parameters] {
         bytes::write_number(out, part.len() as u64);
         out.extend_from_slice(part);
     }
     Ok(())
+}
+
+/// Appends a state to a column of them, which can only hold so much.
+pub(crate) fn append(states: &mut BinaryBuilder, state: &[u8]) -> Result<()> {
+    if i32::try_from(states.values_slice().len() + state.len()).is_err() {
+        return exec_err!(
+            "more than {} bytes of states in one partition; raise datafusion.execution.target_partitions",
+            i32::MAX
+        );
+    }
+    states.append_value(state);
+    Ok(())
+}
+
+/// What a call does not say is not written: a head stands before every state.
+fn leave_out_defaults(value: &mut Value) {
+    if let Value::Object(fields) = value {
+        fields.values_mut().for_each(leave_out_defaults);
+        fields.retain(|_, value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        });
+    }
 }
 
 /// The head of a state and its content; equal heads have equal parameters.

@@ -45,11 +45,14 @@ impl PhysicalOptimizerRule for StreamEvents {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match config.extensions.get::<FootfallOptions>() {
             Some(options) if !options.stream_events => Ok(plan),
-            _ => plan.transform_up(|plan| Ok(match streamed(&plan)? {
-                Some(streamed) => Transformed::yes(streamed),
-                None => Transformed::no(plan),
-            }))
-            .data(),
+            _ => plan
+                .transform_up(|plan| {
+                    Ok(match streamed(&plan)? {
+                        Some(streamed) => Transformed::yes(streamed),
+                        None => Transformed::no(plan),
+                    })
+                })
+                .data(),
         }
     }
 }
@@ -101,6 +104,9 @@ fn streamed_function(
         .order_by(function.order_bys().to_vec());
     if let Some(display) = function.human_display() {
         streamed = streamed.human_display(display);
+    }
+    if let Some(alias) = function.human_display_alias() {
+        streamed = streamed.human_display_alias(alias);
     }
     Ok(Some(Arc::new(streamed.build()?)))
 }

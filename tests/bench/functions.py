@@ -74,7 +74,7 @@ Q = {
  "window_funnel strict_increase": funnel(["strict_increase"], STRICT),
  "window_funnel strict_once": funnel(["strict_once"], STRICT),
  "window_funnel_merge": dict(
-  footfall=f"select {LEVELS[0]} from (select window_funnel_merge(s) as x from (select user_id, window_funnel_state(INTERVAL '1 day', ts, {STEPS}) as s from ev group by user_id, date_trunc('day', ts)) as d group by user_id) as q",
+  footfall=f"select {LEVELS[0]} from (select window_funnel_merge(s) as x from (select user_id, window_funnel_state(INTERVAL '1 day', ts, {STEPS}) as s from ev group by user_id, DAY) as d group by user_id) as q",
   clickhouse=f"select {LEVELS[1]} from (select windowFunnelMerge(86400000)(s) as x from (select user_id, windowFunnelState(86400000)({MS}, {STEPS}) as s from ev group by user_id, toDate(ts)) as d group by user_id) as q"),
  "retention": both(f"retention({STEPS}, scene = 1001, scene = 1005, scene = 1007)", f"retention({STEPS}, scene = 1001, scene = 1005, scene = 1007)", *flags(7)),
  "sequence_match": both(f"sequence_match('(?1).*(?2)(?t<=3600)(?3)', ts, {THREE})", f"sequenceMatch('(?1).*(?2)(?t<=3600000)(?3)')({MS}, {THREE})",
@@ -120,6 +120,10 @@ Q = {
  "attribution": alone("sum(cardinality(x))", "attribution(ts, event = 'page_view', page, event = 'purchase', scene, INTERVAL '1 day', 'linear')"),
  "lifecycle_rollup": dict(footfall="select count(*) from (select unnest(lifecycle_rollup(x)) as r from (select active_bitmap(ts, 'day') as x from ev group by user_id) as b) as q"),
  "stickiness_rollup": dict(footfall="select count(*) from (select unnest(stickiness_rollup(x)) as r from (select active_bitmap(ts, 'day') as x from ev group by user_id) as b) as q"),
+ "sessions": dict(footfall=f"select count(*), sum(views), sum(depth), sum(stay_ms) from sessions((select * from ev), user_id, ts, {GAP}, page)"),
+ "page_stats": dict(footfall=f"select count(*), sum(views), sum(entries), sum(exits) from page_stats((select * from ev), user_id, ts, {GAP}, page)"),
+ "cohort": dict(footfall="select count(*), sum(users) from cohort((select * from ev), user_id, ts)"),
+ "funnel_report": dict(footfall=f"select sum(users), sum(\"drop\") from funnel_report((select * from ev), user_id, ts, INTERVAL '1 day', {STEPS})"),
 }
 # Functions that are part of another question, or as cheap as a count.
 PART_OF_OTHERS = {"window_funnel_state", "retention_rollup", "exit_rate", "bounce_rate", "funnel_rollup", "funnel_times", "bitmap_dates", "bitmap_count"}
@@ -128,8 +132,8 @@ PART_OF_OTHERS = {"window_funnel_state", "retention_rollup", "exit_rate", "bounc
 def footfall(question, path):
     text = question["footfall"]
     where = ["--store", args.store] if path == "ordered" else []
-    source = "events" if path == "ordered" else f"'{glob}'"
-    sql = ([question["first"]] if question.get("first") else []) + [text.replace("from ev", f"from {source}")]
+    source, day = ("events", "dt") if path == "ordered" else (f"'{glob}'", "cast(ts as date)")
+    sql = ([question["first"]] if question.get("first") else []) + [text.replace("from ev", f"from {source}").replace("DAY", day)]
     cmd = [args.footfall, "sql", *where, "--threads", str(args.threads), "--format", "csv", *sql]
     done = subprocess.run(cmd, capture_output=True, text=True)
     if done.returncode != 0:

@@ -27,7 +27,10 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
         "window_funnel_events",
         "window_funnel_events(INTERVAL '5 seconds', ts, event = 'a', event = 'b', event IN ('c', 'x'))",
     ),
-    ("funnel_match_step", "funnel_match_step(INTERVAL '5 seconds', ts, event = 'a', event = 'b', event = 'c')"),
+    (
+        "funnel_match_step",
+        "funnel_match_step(INTERVAL '5 seconds', ts, event = 'a', event = 'b', event = 'c')",
+    ),
     ("funnel_count_runs", "funnel_count_runs(INTERVAL '5 seconds', ts, event = 'a', event = 'b')"),
     ("funnel_complete_count", "funnel_complete_count(INTERVAL '5 seconds', ts, event = 'a', event = 'b')"),
     ("funnel", "funnel(ts, [event = 'a', event = 'b', event = 'c'], {window: INTERVAL '5 seconds'})"),
@@ -42,7 +45,10 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
         "funnel(ts, [event = 'a', event = 'b', scene > 2], {window: INTERVAL '9 seconds', breakdown: page, \
          attribution: 'all', exclude: [{when: event = 'x', from: 1, to: 2}]})",
     ),
-    ("funnel", "funnel(ts, [event = 'a', event = 'b', scene > 2], {window: INTERVAL '9 seconds', order: 'any'})"),
+    (
+        "funnel",
+        "funnel(ts, [event = 'a', event = 'b', scene > 2], {window: INTERVAL '9 seconds', order: 'any'})",
+    ),
     (
         "funnel_slots",
         "funnel_slots(ts, [event = 'a', event = 'b'], {slot: INTERVAL '7 seconds', window: INTERVAL '5 seconds'})",
@@ -51,7 +57,10 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("funnel_times", "funnel_times([ts, ts + INTERVAL '3 seconds'])"),
     ("funnel_count", "funnel_count(key, event = 'a', scene > 2)"),
     ("conversion", "conversion(ts, event = 'a', event = 'b', INTERVAL '5 seconds')"),
-    ("conversion", "conversion(ts, event = 'a', event = 'b', INTERVAL '5 seconds', {constant: page, tie: seq})"),
+    (
+        "conversion",
+        "conversion(ts, event = 'a', event = 'b', INTERVAL '5 seconds', {constant: page, tie: seq})",
+    ),
     ("retention", "retention(event = 'a', scene > 2, page = 'home')"),
     ("active_bitmap", "active_bitmap(ts, 'second', event = 'a')"),
     (
@@ -75,7 +84,10 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("sequence_match", "sequence_match('(?1)(?2).*(?3)', ts, event = 'a', event = 'b', scene > 2)"),
     ("sequence_match", "sequence_match('(?1)(?t<=4)(?2|3)', ts, event = 'a', event = 'b', scene > 2)"),
     ("sequence_count", "sequence_count('(?1).*(?t>2)(?2)', ts, event = 'a', event = 'b', scene > 2)"),
-    ("sequence_match_events", "sequence_match_events('(?1).*(?2)(?!3)', ts, event = 'a', event = 'b', scene > 2)"),
+    (
+        "sequence_match_events",
+        "sequence_match_events('(?1).*(?2)(?!3)', ts, event = 'a', event = 'b', scene > 2)",
+    ),
     ("sequence_match_events_all", "sequence_match_events_all('(?1)(?2)', ts, event = 'a', event = 'b')"),
     (
         "sequence_next_node",

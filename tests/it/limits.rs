@@ -42,7 +42,10 @@ fn a_limit_changes_no_answer() {
                 Ok(mut found) => {
                     found.sort();
                     assert_eq!(found.len(), expected.len(), "{call}, {limit:?}, {partitions}, {batch_size}");
-                    assert!(found == expected, "{call}, limit {limit:?}, {partitions} partitions, {batch_size}");
+                    assert!(
+                        found == expected,
+                        "{call}, limit {limit:?}, {partitions} partitions, {batch_size}"
+                    );
                     answered += 1;
                 }
                 Err(error) => {

@@ -18,6 +18,7 @@ mod conformance; // the cases that other engines and their users wrote down
 mod damage; // broken Parquet files
 mod durability; // kill -9 while landing
 mod embedding; // the programs under tests/embed give the right answers
+mod examples; // what the reference shows
 mod follow; // files that grow
 mod generate; // made-up traffic is always the same
 mod inputs; // compressed files, patterns, stdin, nested columns

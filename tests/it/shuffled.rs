@@ -23,7 +23,7 @@ const STEPS: [&str; 3] = ["page_view", "tap", "share"];
 const WINDOW: i64 = 3_600;
 
 /// Every function and every view.
-const QUESTIONS: [&str; 18] = [
+const QUESTIONS: &[&str] = &[
     "select user_id, ts, seq, event, page, scene, session_key, event_id, dt from events",
     "select * from visits",
     "select * from sessions",
@@ -47,6 +47,40 @@ const QUESTIONS: [&str; 18] = [
      from events group by user_id",
     "select user_id, funnel(ts, [event = 'page_view', event = 'tap', event = 'share']) from events group by user_id",
     "select page, next_page, count(*) from visits group by page, next_page",
+    "select user_id, seq, session_start(ts, interval '30 minutes') over w, \
+     session_key(user_id, ts, interval '30 minutes') over w, next_node(page, ts, interval '30 minutes') over w, \
+     time_to_next(ts, interval '30 minutes') over w from events window w as (partition by user_id order by ts, seq)",
+    "select user_id, window_funnel(interval '1 hour', 'strict_order', ts, event = 'page_view', event = 'tap', event = 'share'), \
+     window_funnel(interval '1 hour', 'strict_deduplication', ts, event = 'page_view', event = 'tap', event = 'share'), \
+     window_funnel(interval '1 hour', 'strict_increase, strict_once', ts, event = 'page_view', event = 'tap', event = 'share'), \
+     window_funnel_events(interval '1 hour', ts, event = 'page_view', event = 'tap', event = 'share'), \
+     funnel_match_step(interval '1 hour', ts, event = 'page_view', event = 'tap'), \
+     funnel_count_runs(interval '1 hour', ts, event = 'page_view', event = 'tap'), \
+     funnel_complete_count(interval '1 hour', ts, event = 'page_view', event = 'tap') from events group by user_id",
+    "select user_id, funnel(ts, [event = 'page_view', event = 'tap', event = 'share'], {window: interval '1 hour', order: 'strict', \
+     hold: scene, ids: event_id, tie: seq}), funnel(ts, [event = 'page_view', event = 'tap'], {breakdown: page, attribution: 'all', \
+     exclude: [{when: event = 'app_hide', from: 1, to: 2}]}), funnel_slots(ts, [event = 'page_view', event = 'tap'], \
+     {slot: interval '1 day', zone: 'Asia/Shanghai', window: interval '1 hour'}) from events group by user_id",
+    "select user_id, sequence_match('(?1)(?t<=600)(?2|3)', ts, event = 'page_view', event = 'tap', event = 'share'), \
+     sequence_count('(?1).*(?2)', ts, event = 'page_view', event = 'tap'), \
+     sequence_match_events('(?1).*(?2)(?3)', ts, event = 'page_view', event = 'tap', event = 'share'), \
+     sequence_match_events_all('(?1)(?2)', ts, event = 'page_view', event = 'tap'), \
+     sequence_next_node('forward', 'first_match', ts, page, true, event = 'page_view', {tie: seq}) from events group by user_id",
+    "select user_id, user_path(ts, page, {gap: interval '30 minutes', max_steps: 4, tie: seq}), \
+     attribution(ts, event = 'share', page, event = 'pay', seq, interval '1 day', 'linear'), \
+     conversion(ts, event = 'page_view', event = 'pay', interval '1 hour'), uniq_up_to(3, page), sum_map([event], [seq]), \
+     active_bitmap(ts, 'hour', 'Asia/Shanghai') from events group by user_id",
+    "select path_rollup(p), funnel_rollup(l, 3), funnel_times(t), stickiness_rollup(b), lifecycle_rollup(b), retention_rollup(b) \
+     from (select user_path(ts, page, {gap: interval '30 minutes', tie: seq}) p, window_funnel(interval '1 hour', ts, \
+     event = 'page_view', event = 'tap', event = 'share') l, window_funnel_events(interval '1 hour', ts, event = 'page_view', \
+     event = 'tap') t, active_bitmap(ts, 'day', 'Asia/Shanghai') b from events group by user_id)",
+    "select funnel_count(user_id, event = 'page_view', event = 'tap', event = 'share') from events",
+    "select user_id, window_funnel_merge(s) from (select user_id, dt, window_funnel_state(interval '1 hour', ts, \
+     event = 'page_view', event = 'tap', event = 'share') s from events group by user_id, dt) group by user_id",
+    "select user_id, session, views, depth, entry_page, exit_page from sessions(events, user_id, ts, interval '30 minutes', page, {tie: seq})",
+    "select * from page_stats(events, user_id, ts, interval '30 minutes', page, {tie: seq})",
+    "select * from cohort(events, user_id, dt)",
+    "select * from funnel_report(events, user_id, ts, interval '1 hour', event = 'page_view', event = 'tap')",
 ];
 
 #[test]

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use cap::Cap;
-use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use datafusion::arrow::datatypes::Int32Type;
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::GroupsAccumulator;
@@ -85,7 +87,9 @@ fn said_and_held(call: &str, groups: usize, rows: usize) -> (usize, usize) {
             let values: Vec<ArrayRef> = function
                 .expressions()
                 .iter()
-                .map(|expr| expr.evaluate(batch).and_then(|v| v.into_array(batch.num_rows())).expect("a value"))
+                .map(|expr| {
+                    expr.evaluate(batch).and_then(|v| v.into_array(batch.num_rows())).expect("a value")
+                })
                 .collect();
             let user = users[0].evaluate(batch).and_then(|v| v.into_array(batch.num_rows())).expect("users");
             let indices: Vec<usize> =
@@ -100,7 +104,10 @@ fn said_and_held(call: &str, groups: usize, rows: usize) -> (usize, usize) {
 
 fn aggregate(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
     // The lowest one takes rows; those above it take partial states.
-    plan.children().into_iter().find_map(aggregate).or_else(|| plan.is::<AggregateExec>().then(|| Arc::clone(plan)))
+    plan.children()
+        .into_iter()
+        .find_map(aggregate)
+        .or_else(|| plan.is::<AggregateExec>().then(|| Arc::clone(plan)))
 }
 
 /// The columns of the random tables, users as numbers from 0 so that a number is its group, in no order of time.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::GroupsAccumulator;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -12,9 +14,6 @@ use footfall::Engine;
 
 use crate::calls::CALLS;
 use crate::support::{Random, ask, ask_sorted, block_on, engine};
-
-/// Rows of a batch that is put into a table.
-const BATCH: usize = 100;
 
 /// What keeps nothing but the events of one time.
 const CONSTANT: [&str; 9] = [
@@ -33,9 +32,10 @@ const CONSTANT: [&str; 9] = [
 fn streamed_and_kept_answers_are_the_same() {
     // Expected: the path that keeps all events and sorts them; oracles hold that one against the definitions.
     for (_, call) in CALLS {
-        for (users, rows) in [(1, 400), (37, 1_000), (300, 500)] {
-            let engine = engine(1, 64);
-            load(&engine, users, rows);
+        // Batches that end inside a user, and users that end inside a batch.
+        for (users, rows, batch) in [(1, 300, 7), (37, 1_000, 100), (9, 200, 3), (300, 500, 64)] {
+            let engine = engine(1, batch);
+            load(&engine, users, rows, batch);
             let questions = [
                 format!("SELECT u, {call} FROM t GROUP BY u"),
                 format!("SELECT u, {call} FILTER (WHERE seq % 3 > 0) FROM t GROUP BY u"),
@@ -55,7 +55,7 @@ fn streamed_and_kept_answers_are_the_same() {
 fn a_streamed_user_is_not_kept() {
     // Expected: reliability and the functions' own reference: memory for the events of one time, whatever the user's number of events.
     let engine = engine(1, 8192);
-    load(&engine, 1, 200_000);
+    load(&engine, 1, 200_000, 8192);
     for call in CONSTANT {
         ask(&engine, "SET footfall.stream_events = false");
         let kept = held(&engine, call);
@@ -82,7 +82,9 @@ fn held(engine: &Engine, call: &str) -> usize {
             let values: Vec<ArrayRef> = function
                 .expressions()
                 .iter()
-                .map(|expr| expr.evaluate(batch).and_then(|v| v.into_array(batch.num_rows())).expect("a value"))
+                .map(|expr| {
+                    expr.evaluate(batch).and_then(|v| v.into_array(batch.num_rows())).expect("a value")
+                })
                 .collect();
             accumulator.update_batch(&values, &vec![0; batch.num_rows()], None, 1).expect("rows are taken");
         }
@@ -96,7 +98,7 @@ fn aggregate(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
 }
 
 /// A table that says it is in order of (u, ts), and is; many events of one time, some without one.
-fn load(engine: &Engine, users: usize, rows: usize) {
+fn load(engine: &Engine, users: usize, rows: usize, batch: usize) {
     let mut random = Random(rows as u64);
     let mut keys: Vec<(i32, Option<i64>)> = (0..rows)
         .map(|row| {
@@ -106,7 +108,7 @@ fn load(engine: &Engine, users: usize, rows: usize) {
         .collect();
     // NULL last, as the order below says.
     keys.sort_by_key(|(user, ts)| (*user, ts.is_none(), *ts));
-    let batches = keys.chunks(BATCH).enumerate().map(|(i, keys)| {
+    let batches = keys.chunks(batch).enumerate().map(|(i, keys)| {
         let mut text = |words: &[Option<&'static str>]| -> ArrayRef {
             let words: StringArray = keys.iter().map(|_| words[random.below(words.len())]).collect();
             Arc::new(words)
@@ -116,7 +118,7 @@ fn load(engine: &Engine, users: usize, rows: usize) {
         let key = text(&[Some("k1"), Some("k2"), Some("k3")]);
         let users: Int32Array = keys.iter().map(|(user, _)| Some(*user)).collect();
         let ts: TimestampMicrosecondArray = keys.iter().map(|(_, ts)| *ts).collect();
-        let seq: Int64Array = (0..keys.len()).map(|row| Some((i * BATCH + row) as i64)).collect();
+        let seq: Int64Array = (0..keys.len()).map(|row| Some((i * batch + row) as i64)).collect();
         let scene: Int32Array = keys.iter().map(|_| [Some(1), Some(3), None][random.below(3)]).collect();
         let columns: Vec<(&str, ArrayRef, bool)> = vec![
             ("u", Arc::new(users), true),

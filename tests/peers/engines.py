@@ -23,6 +23,10 @@ def clickhouse(sql):
     return rows_of(str(chdb.query(sql + " settings max_threads = 2", "CSV")))
 
 
+class GaveUp(Exception):
+    """ClickHouse refused a pattern that takes it too many steps."""
+
+
 class ClickHouse:
     """Tables in memory. One thread, and no sort taken away: rows reach an aggregate in the order of the subquery that it reads."""
     SETTINGS = "max_threads = 1, query_plan_remove_redundant_sorting = 0, optimize_duplicate_order_by_and_distinct = 0, allow_experimental_funnel_functions = 1"
@@ -35,7 +39,12 @@ class ClickHouse:
         self.session.query(sql)
 
     def rows(self, sql):
-        return rows_of(str(self.session.query(f"{sql} settings {self.SETTINGS}", "CSV")))
+        try:
+            return rows_of(str(self.session.query(f"{sql} settings {self.SETTINGS}", "CSV")))
+        except Exception as error:
+            if "TOO_SLOW" in str(error):
+                raise GaveUp from error
+            raise
 
 
 class Footfall:

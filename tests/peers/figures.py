@@ -69,6 +69,21 @@ def funnel_footfall(file):
     return FUNNEL % f"select visitor, window_funnel(1000000000, seq, page = 1, page = 2, page = 12) l from '{file}' group by visitor"
 
 
+def pairs_duckdb(file):
+    """A view of page 2 right after one of page 1, the other pages left out; no two such pairs overlap."""
+    return f"""select count(*) from (
+      select page, lead(page) over (partition by visitor order by seq) after from '{file}' where page in (1, 2)) t where page = 1 and after = 2"""
+
+
+def pairs_clickhouse(file):
+    return f"""select sum(n) from (
+      select sequenceCount('(?1)(?2)')(toUInt64(seq), page = 1, page = 2) n from file('{file}', Parquet) group by visitor)"""
+
+
+def pairs_footfall(file):
+    return f"select sum(n) from (select sequence_count('(?1)(?2)', seq, page = 1, page = 2) n from '{file}' group by visitor) t"
+
+
 failed = False
 
 
@@ -113,6 +128,10 @@ if os.path.exists(msnbc):
          duckdb=one(duckdb_rows(funnel_duckdb(msnbc))),
          clickhouse=one(clickhouse(funnel_clickhouse(msnbc))),
          footfall_file=one(footfall.sql(funnel_footfall(msnbc))))
+    same("MSNBC views of page 1 followed by page 2, over the visits to these two", [93992],
+         duckdb=one(duckdb_rows(pairs_duckdb(msnbc))),
+         clickhouse=one(clickhouse(pairs_clickhouse(msnbc))),
+         footfall_file=one(footfall.sql(pairs_footfall(msnbc))))
 else:
     print("MSNBC: left out, its data is not shipped (--more-data names the folder that holds msnbc_19990928)")
 sys.exit(1 if failed else 0)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Footfall against DuckDB and ClickHouse: the real data's figures, random tables, and the ten bench questions (answers only, no times);
-# and a store read by deltalake, pyarrow and DuckDB.
+# a store read by deltalake, pyarrow and DuckDB; and every function under a memory limit.
 # usage: run.sh [TABLES]        how many random tables for each function, 2,000 unless told
 # The binary is FOOTFALL, or the release build under CARGO_TARGET_DIR. The peers are installed into a venv beside the build and kept for the next run.
 set -euo pipefail
@@ -26,6 +26,7 @@ more=()
 "${python[@]}" "$here/figures.py" --footfall "$footfall" --data "$top/data" "${more[@]}"
 "${python[@]}" "$here/differential.py" --footfall "$footfall" "$tables"
 "${python[@]}" "$here/interop.py" --footfall "$footfall"
+"${python[@]}" "$here/memory.py" --footfall "$footfall" --rows 100000
 
 # The bench questions on a small input that reaches the day one of them asks for: answers must agree; the time table belongs to a quiet machine.
 scratch=$(mktemp -d)
@@ -35,3 +36,17 @@ trap 'rm -rf "$scratch"' EXIT
 "$footfall" compact --store "$scratch/store" --quiet
 "${python[@]}" "$top/tests/bench/compare.py" "$scratch/events" --store "$scratch/store" --footfall "$footfall" \
   --questions "$top/tests/bench/questions" --runs 1 --engines duckdb,clickhouse,footfall
+
+# Three of the questions by the table forms: the same answers in at most 120, 160 and 120 characters.
+short() {
+  local text answer
+  text=$(cat "$top/tests/bench/short/$1.sql")
+  [ ${#text} -le "$2" ] || { echo "short/$1.sql has ${#text} characters, more than $2" >&2; return 1; }
+  answer=$("$footfall" sql --store "$scratch/store" "$text" --format csv --quiet | tail -n 1)
+  [ "$answer" = "$("$footfall" sql --store "$scratch/store" -f "$top/tests/bench/questions/$1.sql" --format csv --quiet | tail -n 1)" ] ||
+    { echo "short/$1.sql answers $answer, another answer than questions/$1.sql" >&2; return 1; }
+  echo "short/$1.sql: ${#text} characters, the same answer"
+}
+short sessions 120
+short funnel 160
+short retention 120

@@ -37,8 +37,18 @@ pub(super) trait Calls: Send + Sync {
     fn documentation(&self) -> &'static Documentation;
     fn check(&self, arguments: &Arguments) -> Result<()>;
     fn streams_by(&self, arguments: &Arguments) -> Result<Option<usize>>;
-    fn accumulator(&self, kind: Kind, arguments: &Arguments, answer: &DataType) -> Result<Box<dyn Accumulator>>;
-    fn groups(&self, kind: Kind, arguments: &Arguments, answer: &DataType) -> Result<Box<dyn GroupsAccumulator>>;
+    fn accumulator(
+        &self,
+        kind: Kind,
+        arguments: &Arguments,
+        answer: &DataType,
+    ) -> Result<Box<dyn Accumulator>>;
+    fn groups(
+        &self,
+        kind: Kind,
+        arguments: &Arguments,
+        answer: &DataType,
+    ) -> Result<Box<dyn GroupsAccumulator>>;
 }
 
 pub(super) struct CallsOf<A>(PhantomData<fn() -> A>);
@@ -90,7 +100,12 @@ impl<A: Aggregate> Calls for CallsOf<A> {
         Ok(A::streams_by(&A::read(arguments)?.1))
     }
 
-    fn accumulator(&self, kind: Kind, arguments: &Arguments, answer: &DataType) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(
+        &self,
+        kind: Kind,
+        arguments: &Arguments,
+        answer: &DataType,
+    ) -> Result<Box<dyn Accumulator>> {
         if let Some(merged) = merged::<A>(kind, answer) {
             return Ok(Box::new(merged));
         }
@@ -101,7 +116,12 @@ impl<A: Aggregate> Calls for CallsOf<A> {
         }
     }
 
-    fn groups(&self, kind: Kind, arguments: &Arguments, answer: &DataType) -> Result<Box<dyn GroupsAccumulator>> {
+    fn groups(
+        &self,
+        kind: Kind,
+        arguments: &Arguments,
+        answer: &DataType,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
         if let Some(merged) = merged::<A>(kind, answer) {
             return Ok(Box::new(merged));
         }

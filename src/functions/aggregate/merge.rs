@@ -25,7 +25,21 @@ pub(super) struct Merged<A: Aggregate> {
 
 struct Open<A: Aggregate> {
     head: Vec<u8>,
+    definition: A::Definition,
     groups: A::Groups,
+}
+
+impl<A: Aggregate> Open<A> {
+    /// The content of a state whose head is written otherwise but says the same.
+    fn content_of<'a>(&self, state: &'a [u8]) -> Result<&'a [u8]> {
+        let (head, content) = states::split_header(A::NAME, state)?;
+        let definition: A::Definition = states::read_parameters(A::NAME, head)?;
+        if definition == self.definition {
+            Ok(content)
+        } else {
+            states::other_parameters(A::NAME, &self.head, head)
+        }
+    }
 }
 
 impl<A: Aggregate> Merged<A> {
@@ -59,15 +73,16 @@ impl<A: Aggregate> Merged<A> {
                 Some(open) => open,
                 empty => {
                     let (head, _) = states::split_header(A::NAME, state)?;
-                    let mut groups = A::groups(&states::read_parameters(A::NAME, head)?)?;
+                    let definition = states::read_parameters(A::NAME, head)?;
+                    let mut groups = A::groups(&definition)?;
                     groups.set_groups(self.seen.len())?;
-                    empty.insert(Open { head: head.to_vec(), groups })
+                    empty.insert(Open { head: head.to_vec(), definition, groups })
                 }
             };
             // A head says its own length: whatever begins with it has the same.
-            let Some(content) = state.strip_prefix(open.head.as_slice()) else {
-                let (head, _) = states::split_header(A::NAME, state)?;
-                return states::other_parameters(A::NAME, &open.head, head);
+            let content = match state.strip_prefix(open.head.as_slice()) {
+                Some(content) => content,
+                None => open.content_of(state)?,
             };
             open.groups.merge(group, content)?;
             self.seen[group] = true;
@@ -99,13 +114,21 @@ impl<A: Aggregate> Merged<A> {
     fn snapshot(&self) -> Result<Self> {
         let open = match &self.open {
             None => None,
-            Some(open) => Some(Open { head: open.head.clone(), groups: open.groups.snapshot()? }),
+            Some(open) => Some(Open {
+                head: open.head.clone(),
+                definition: open.definition.clone(),
+                groups: open.groups.snapshot()?,
+            }),
         };
         Ok(Self { open, seen: self.seen.clone(), answer: self.answer.clone(), zeros: vec![] })
     }
 
     fn heap(&self) -> usize {
-        let open = self.open.as_ref().map_or(0, |open| open.head.capacity() + open.groups.size());
+        let open = self.open.as_ref().map_or(0, |open| {
+            // Every state that is given out begins with the head.
+            let heads = if self.answer.is_none() { self.seen.len() * open.head.len() } else { 0 };
+            open.head.capacity() + heads + open.groups.size()
+        });
         open + self.seen.capacity() + self.zeros.capacity() * size_of::<usize>()
     }
 }

@@ -24,9 +24,9 @@ use datafusion::logical_expr::{Accumulator, Documentation, EmitTo, GroupsAccumul
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::function::{StreamedCall, family, is_ours};
 use self::rows::RowGroups;
 use self::sole::SoleGroup;
-pub(crate) use self::function::{StreamedCall, family, is_ours};
 use super::call::Arguments;
 
 /// What one aggregate makes of its rows, as far as DataFusion asks.

@@ -14,16 +14,21 @@ pub(super) struct RowGroups<A: Aggregate> {
     groups: A::Groups,
     /// The head of the states that are the answer; `None` when the answer is the function's own.
     head: Option<Vec<u8>>,
+    /// How many groups there are.
+    total: usize,
 }
 
 impl<A: Aggregate> RowGroups<A> {
-    pub(super) fn new(
-        definition: A::Definition,
-        reader: A::Reader,
-        head: Option<Vec<u8>>,
-    ) -> Result<Self> {
+    pub(super) fn new(definition: A::Definition, reader: A::Reader, head: Option<Vec<u8>>) -> Result<Self> {
         let groups = A::groups(&definition)?;
-        Ok(Self { definition, reader, groups, head })
+        Ok(Self { definition, reader, groups, head, total: 0 })
+    }
+
+    fn leave(&mut self, emit_to: EmitTo) {
+        self.total = match emit_to {
+            EmitTo::All => 0,
+            EmitTo::First(groups) => self.total.saturating_sub(groups),
+        };
     }
 }
 
@@ -35,6 +40,7 @@ impl<A: Aggregate> GroupsAccumulator for RowGroups<A> {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
+        self.total = total_num_groups;
         self.groups.set_groups(total_num_groups)?;
         let rows = Batch { values, groups: group_indices, filter: opt_filter };
         A::update(&mut self.groups, &self.definition, &self.reader, &rows)
@@ -46,11 +52,13 @@ impl<A: Aggregate> GroupsAccumulator for RowGroups<A> {
         group_indices: &[usize],
         total_num_groups: usize,
     ) -> Result<()> {
+        self.total = total_num_groups;
         self.groups.set_groups(total_num_groups)?;
         merge_states(&mut self.groups, &values[0], group_indices)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        self.leave(emit_to);
         match &self.head {
             None => self.groups.answers(emit_to),
             Some(head) => self.groups.states(emit_to, head),
@@ -58,6 +66,7 @@ impl<A: Aggregate> GroupsAccumulator for RowGroups<A> {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        self.leave(emit_to);
         Ok(vec![self.groups.states(emit_to, &[])?])
     }
 
@@ -71,7 +80,9 @@ impl<A: Aggregate> GroupsAccumulator for RowGroups<A> {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.groups.size()
+        // Every state that is given out begins with the head.
+        let heads = self.head.as_ref().map_or(0, |head| head.len() * self.total);
+        size_of_val(self) + heads + self.groups.size()
     }
 }
 

@@ -20,11 +20,7 @@ pub(super) struct SoleGroup<A: Aggregate> {
 }
 
 impl<A: Aggregate> SoleGroup<A> {
-    pub(super) fn new(
-        definition: A::Definition,
-        reader: A::Reader,
-        head: Option<Vec<u8>>,
-    ) -> Result<Self> {
+    pub(super) fn new(definition: A::Definition, reader: A::Reader, head: Option<Vec<u8>>) -> Result<Self> {
         let mut groups = A::groups(&definition)?;
         groups.set_groups(1)?;
         Ok(Self { definition, reader, groups, head, zeros: vec![] })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array,
-    StringArray, UInt64Array,
+    StringArray, StringViewArray, UInt64Array,
 };
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
@@ -58,6 +58,8 @@ pub(crate) struct KeyColumn {
 enum Keys {
     Numbers(Vec<i128>),
     Texts(StringArray),
+    /// Texts as most tables hand them out: they are not copied.
+    Views(StringViewArray),
     Binaries(BinaryArray),
     /// Nested values, in the row format of Arrow.
     Rows(Rows),
@@ -70,7 +72,10 @@ impl KeyColumn {
                 let converter = RowConverter::new(vec![SortField::new(array.data_type().clone())])?;
                 Keys::Rows(converter.convert_columns(&[Arc::clone(array)])?)
             }
-            Some(DataType::Utf8) => Keys::Texts(cast(array, &DataType::Utf8)?.as_string::<i32>().clone()),
+            Some(DataType::Utf8) => match array.as_string_view_opt() {
+                Some(views) => Keys::Views(views.clone()),
+                None => Keys::Texts(cast(array, &DataType::Utf8)?.as_string::<i32>().clone()),
+            },
             Some(DataType::Binary) => {
                 Keys::Binaries(cast(array, &DataType::Binary)?.as_binary::<i32>().clone())
             }
@@ -87,6 +92,7 @@ impl KeyColumn {
         match &self.keys {
             Keys::Numbers(numbers) => xxh3_128(&numbers[row].to_le_bytes()),
             Keys::Texts(texts) => xxh3_128(texts.value(row).as_bytes()),
+            Keys::Views(texts) => xxh3_128(texts.value(row).as_bytes()),
             Keys::Binaries(binaries) => xxh3_128(binaries.value(row)),
             Keys::Rows(rows) => xxh3_128(rows.row(row).as_ref()),
         }
@@ -97,6 +103,7 @@ impl KeyColumn {
         match &self.keys {
             Keys::Numbers(numbers) => visit(&(numbers[row] ^ i128::MIN).to_be_bytes()),
             Keys::Texts(texts) => visit(texts.value(row).as_bytes()),
+            Keys::Views(texts) => visit(texts.value(row).as_bytes()),
             Keys::Binaries(binaries) => visit(binaries.value(row)),
             Keys::Rows(rows) => visit(rows.row(row).as_ref()),
         }

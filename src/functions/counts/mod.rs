@@ -5,6 +5,7 @@
 
 pub(crate) mod exact_sum;
 pub(crate) mod keys;
+mod small_map;
 pub(crate) mod sum_map;
 pub(crate) mod uniq_up_to;
 

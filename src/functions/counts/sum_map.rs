@@ -8,7 +8,6 @@
 //! Sums are exact: whole numbers are added in 128 bits, floats without rounding until the answer, so no order of rows or
 //! partitions changes a digit. A NULL list adds nothing, nor does a pair with a NULL. About 100 bytes a key of a group.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -26,10 +25,11 @@ use serde::{Deserialize, Serialize};
 
 use super::exact_sum::ExactSum;
 use super::keys::{ACCEPTED_KEYS, KeyColumn, array_of, plain_type};
+use super::small_map::SmallMap;
 use crate::error::footfall_internal_err;
 use crate::functions::bytes;
 use crate::functions::call::{self, Arguments};
-use crate::functions::folds::{Fold, FoldFunction, tree_heap};
+use crate::functions::folds::{Fold, FoldFunction};
 use crate::functions::time::type_name;
 
 const NAME: &str = "sum_map";
@@ -45,6 +45,7 @@ pub(crate) struct MapOf {
     key: DataType,
     #[serde(with = "type_name")]
     value: DataType,
+    #[serde(default)]
     keep_zero: bool,
 }
 
@@ -126,14 +127,14 @@ impl FoldFunction for SumMap {
     fn answers(map: &MapOf, groups: &[Sums]) -> Result<ArrayRef> {
         let keep_zero = map.keep_zero;
         let kept = move |sum: &Sum| keep_zero || !sum.is_zero();
-        let entries = || groups.iter().flat_map(|group| &group.sums).filter(move |(_, sum)| kept(sum));
+        let entries = || groups.iter().flat_map(|group| group.sums.iter()).filter(move |(_, sum)| kept(sum));
         if i32::try_from(entries().count()).is_err() {
             return exec_err!(
                 "{NAME}: more than {} keys in one column of answers; raise datafusion.execution.target_partitions",
                 i32::MAX
             );
         }
-        let keys = array_of(NAME, &map.key, entries().map(|(key, _)| &**key))?;
+        let keys = array_of(NAME, &map.key, entries().map(|(key, _)| key))?;
         let sums = entries().map(|(_, sum)| sum);
         let values: ArrayRef = match map.value {
             DataType::Float64 => Arc::new(sums.map(Sum::real).collect::<Float64Array>()),
@@ -321,8 +322,8 @@ enum Number {
 /// The sums of one group, by the bytes of their keys.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sums {
-    sums: BTreeMap<Box<[u8]>, Sum>,
-    /// Bytes of the keys and of the parts of float sums.
+    sums: SmallMap<Sum>,
+    /// Bytes of the parts of float sums.
     bytes: usize,
 }
 
@@ -355,11 +356,11 @@ impl Sums {
                 Sum::Real(sum)
             }
         };
-        self.insert(key.into(), sum);
+        self.insert(key, sum);
     }
 
-    fn insert(&mut self, key: Box<[u8]>, sum: Sum) {
-        self.bytes += key.len() + sum.heap();
+    fn insert(&mut self, key: &[u8], sum: Sum) {
+        self.bytes += sum.heap();
         self.sums.insert(key, sum);
     }
 }
@@ -409,28 +410,26 @@ where
 
 impl Fold for Sums {
     fn merge(&mut self, other: Self) {
-        for (key, sum) in other.sums {
-            match self.sums.get_mut(&key) {
-                None => self.insert(key, sum),
-                Some(mine) => {
-                    let before = mine.heap();
-                    match (mine, sum) {
-                        (Sum::Whole(mine), Sum::Whole(sum)) => *mine = mine.saturating_add(sum),
-                        (Sum::Real(mine), Sum::Real(sum)) => {
-                            mine.merge(&sum);
-                            self.bytes += mine.heap() - before;
-                        }
-                        // States of other parameters never meet.
-                        _ => {}
+        other.sums.for_each(|key, sum| match self.sums.get_mut(key) {
+            None => self.insert(key, sum),
+            Some(mine) => {
+                let before = mine.heap();
+                match (mine, sum) {
+                    (Sum::Whole(mine), Sum::Whole(sum)) => *mine = mine.saturating_add(sum),
+                    (Sum::Real(mine), Sum::Real(sum)) => {
+                        mine.merge(&sum);
+                        self.bytes += mine.heap() - before;
                     }
+                    // States of other parameters never meet.
+                    _ => {}
                 }
             }
-        }
+        });
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
         bytes::write_number(out, self.sums.len() as u64);
-        for (key, sum) in &self.sums {
+        for (key, sum) in self.sums.iter() {
             bytes::write_number(out, key.len() as u64);
             out.extend_from_slice(key);
             match sum {
@@ -451,7 +450,7 @@ impl Fold for Sums {
         let mut sums = Self::default();
         for _ in 0..bytes::read_number(&mut from)? {
             let length = bytes::read_number(&mut from)?;
-            let key: Box<[u8]> = bytes::take(&mut from, length)?.into();
+            let key = bytes::take(&mut from, length)?;
             let sum = match bytes::take(&mut from, 1)? {
                 [0] => Sum::Whole(i128::from_le_bytes(array(&mut from)?)),
                 _ => {
@@ -475,7 +474,7 @@ impl Fold for Sums {
     }
 
     fn heap(&self) -> usize {
-        self.bytes + tree_heap::<(Box<[u8]>, Sum)>(self.sums.len())
+        self.bytes + self.sums.heap()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Events`] is one flat vector for all groups and remembers whether it was filled in order. Over a store, where a plan
 //! delivers users in order and each user's events in time order, complete groups leave after every batch: no sort, and
-//! memory for a batch of groups. Over any other input the same code sorts each group when it is asked for.
+//! memory for a batch of groups. Over any other input events go to [`Pages`], and each group is sorted when it is asked for.
 
 use std::mem::size_of;
 
@@ -10,6 +10,7 @@ use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::EmitTo;
 
 use super::event::{Event, sort_events};
+use super::pages::Pages;
 use super::payloads::Payloads;
 use crate::functions::bytes;
 
@@ -19,12 +20,17 @@ pub(super) struct Events {
     events: Vec<Event>,
     /// Whether `events` ascends by (group, ts).
     ordered: bool,
+    /// All events instead, once they are many and in no order; `events` is empty then.
+    pages: Pages,
     groups: usize,
 }
 
+/// So many events in no order move to pages.
+const MANY: usize = 1 << 14;
+
 impl Events {
     pub(super) fn new() -> Self {
-        Self { events: Vec::new(), ordered: true, groups: 0 }
+        Self { events: Vec::new(), ordered: true, pages: Pages::default(), groups: 0 }
     }
 
     /// Makes room for groups that may have no event at all.
@@ -39,18 +45,31 @@ impl Events {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn push(&mut self, event: Event) {
+        if self.pages.len() > 0 {
+            self.pages.push(event);
+            return;
+        }
         if let Some(last) = self.events.last()
             && (last.group, last.ts) > (event.group, event.ts)
         {
             self.ordered = false;
         }
         self.events.push(event);
+        if !self.ordered && self.events.len() >= MANY {
+            self.ordered = true;
+            std::mem::take(&mut self.events).into_iter().for_each(|event| self.pages.push(event));
+        }
     }
 
-    /// The events that are left.
-    pub(super) fn rest(&mut self) -> &mut [Event] {
-        &mut self.events
+    /// How many events there are.
+    pub(super) fn len(&self) -> usize {
+        self.events.len() + self.pages.len()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Event> {
+        self.events.iter_mut().chain(self.pages.iter_mut())
     }
 
     /// Takes out the first groups and shows each one's events in their order, groups without events too.
@@ -61,48 +80,27 @@ impl Events {
         mut visit: impl FnMut(&[Event]) -> Result<()>,
     ) -> Result<()> {
         let groups = self.emitted(emit_to);
-        let mut events = self.take(emit_to, groups);
         self.groups -= groups;
-        if is_ordered(&events) {
-            let mut rest = events.as_mut_slice();
-            for group in 0..groups {
-                let len = rest.iter().position(|event| event.group as usize != group).unwrap_or(rest.len());
-                let (events, tail) = rest.split_at_mut(len);
-                sort_events(events, payloads);
-                visit(events)?;
-                rest = tail;
-            }
-            return Ok(());
+        let mut visit = |events: &mut [Event]| {
+            sort_events(events, payloads);
+            visit(events)
+        };
+        if self.pages.len() > 0 {
+            return self.pages.take(groups, self.groups > 0, visit);
         }
-        if u32::try_from(events.len()).is_err() {
-            return exec_err!(
-                "more than {} events in one partition; raise datafusion.execution.target_partitions",
-                u32::MAX
-            );
+        let ordered = self.ordered;
+        let mut events = self.take(emit_to, groups);
+        if !ordered && !is_ordered(&events) {
+            let mut pages = Pages::default();
+            events.into_iter().for_each(|event| pages.push(event));
+            return pages.take(groups, false, visit);
         }
-        // A counting sort by group keeps the order of arrival, which is often the order of time already; only the
-        // groups where it is not are sorted. It moves 4 bytes an event where sorting the buffer would move 24.
-        let mut starts = vec![0_u32; groups + 1];
-        for event in &events {
-            starts[event.group as usize + 1] += 1;
-        }
+        let mut rest = events.as_mut_slice();
         for group in 0..groups {
-            starts[group + 1] += starts[group];
-        }
-        let mut next = starts.clone();
-        let mut order = vec![0_u32; events.len()];
-        for (i, event) in events.iter().enumerate() {
-            let slot = &mut next[event.group as usize];
-            order[*slot as usize] = i as u32;
-            *slot += 1;
-        }
-        let mut mine: Vec<Event> = Vec::new();
-        for group in 0..groups {
-            let range = starts[group] as usize..starts[group + 1] as usize;
-            mine.clear();
-            mine.extend(order[range].iter().map(|&i| events[i as usize]));
-            sort_events(&mut mine, payloads);
-            visit(&mine)?;
+            let len = rest.iter().position(|event| event.group as usize != group).unwrap_or(rest.len());
+            let (events, tail) = rest.split_at_mut(len);
+            visit(events)?;
+            rest = tail;
         }
         Ok(())
     }
@@ -117,7 +115,7 @@ impl Events {
 
     /// Heap bytes, by capacity.
     pub(super) fn size(&self) -> usize {
-        self.events.capacity() * size_of::<Event>()
+        self.events.capacity() * size_of::<Event>() + self.pages.size()
     }
 
     /// The events of the first `groups` groups; those that stay are renumbered from 0.
@@ -172,5 +170,9 @@ pub(super) fn decode(
         let payload = payloads.decode(&mut content)?;
         visit(Event { ts, mask, payload, group: 0 });
     }
-    if content.is_empty() { Ok(()) } else { exec_err!("a stored state is damaged: {} bytes follow its end", content.len()) }
+    if content.is_empty() {
+        Ok(())
+    } else {
+        exec_err!("a stored state is damaged: {} bytes follow its end", content.len())
+    }
 }

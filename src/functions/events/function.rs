@@ -19,6 +19,7 @@ use super::streamed::StreamedEvents;
 use crate::functions::Function;
 use crate::functions::aggregate::{Aggregate, Batch, family};
 use crate::functions::call::Arguments;
+use crate::functions::time::TimeType;
 
 /// One function over the events of a user.
 pub(crate) trait EventFunction: Debug + Send + Sync + 'static {
@@ -48,7 +49,8 @@ pub(crate) trait AnswerColumn: Debug + Send + Sync + 'static {
     fn push(&mut self, events: &[Event], payloads: &Payloads);
     /// No event of the user follows, and there may have been none: appends the answer.
     fn end_user(&mut self, payloads: &Payloads);
-    /// All answers since the last time.
+    /// All answers since the last time. Where events carry no values, more events of a user may follow: those that were
+    /// taken in since the last [`Self::end_user`] still count.
     fn take(&mut self, payloads: &Payloads) -> Result<ArrayRef>;
     /// Heap bytes, by capacity.
     fn size(&self) -> usize;
@@ -68,11 +70,40 @@ impl<F: EventFunction> EventAggregate<F> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct EventDefinition<P> {
     pub(super) parameters: P,
+    /// Times of different ticks do not merge, also where no parameter tells them apart.
+    #[serde(default, skip_serializing_if = "Tick::is_integer")]
+    tick: Tick,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) values: Vec<PayloadType>,
     /// Whether the last of the values orders events of the same time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) tie: bool,
+}
+
+/// What one step of a time is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Tick {
+    /// One of a signed integer, or of an unsigned one that fits.
+    #[default]
+    Integer,
+    /// One of a `UInt64`, whose ticks are shifted.
+    Unsigned,
+    Nanos(i64),
+}
+
+impl Tick {
+    fn of(time: &TimeType) -> Self {
+        match (time.data_type(), time.nanos_per_tick()) {
+            (DataType::UInt64, _) => Tick::Unsigned,
+            (_, Some(nanos)) => Tick::Nanos(nanos),
+            (_, None) => Tick::Integer,
+        }
+    }
+
+    fn is_integer(&self) -> bool {
+        *self == Tick::Integer
+    }
 }
 
 impl<F: EventFunction> Aggregate for EventAggregate<F> {
@@ -107,12 +138,18 @@ impl<F: EventFunction> Aggregate for EventAggregate<F> {
     fn read(arguments: &Arguments) -> Result<(Self::Definition, Self::Reader)> {
         let (parameters, reader) = F::read(arguments)?;
         reader.check(F::NAME)?;
-        let definition =
-            EventDefinition { parameters, values: reader.payload_types(), tie: reader.tie.is_some() };
+        let definition = EventDefinition {
+            parameters,
+            tick: Tick::of(&reader.time),
+            values: reader.payload_types(),
+            tie: reader.tie.is_some(),
+        };
         Ok((definition, reader))
     }
 
     fn groups(definition: &Self::Definition) -> Result<Self::Groups> {
+        // The definition may be that of a state somebody has stored.
+        Payloads::check(&definition.values, definition.tie)?;
         EventGroups::new(definition)
     }
 

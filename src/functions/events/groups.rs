@@ -13,6 +13,7 @@ use super::function::{AnswerColumn, EventDefinition, EventFunction};
 use super::payloads::Payloads;
 use super::reader::EventReader;
 use crate::functions::aggregate::{Batch, Groups};
+use crate::functions::states::append;
 
 pub(crate) struct EventGroups<F: EventFunction> {
     definition: EventDefinition<F::Parameters>,
@@ -63,22 +64,29 @@ impl<F: EventFunction> Groups for EventGroups<F> {
             Ok(())
         })?;
         let answers = self.column.take(&self.payloads)?;
-        self.payloads.compact(self.events.rest())?;
+        self.payloads.compact(self.events.len(), self.events.iter_mut())?;
         Ok(answers)
     }
 
     fn states(&mut self, emit_to: EmitTo, head: &[u8]) -> Result<ArrayRef> {
-        let mut states = BinaryBuilder::new();
+        let mut states = match emit_to {
+            EmitTo::First(_) => BinaryBuilder::new(),
+            EmitTo::All => {
+                let groups = self.events.emitted(emit_to);
+                // A head, a number and a first time a group; a distance in time and a mask an event.
+                let bytes = groups * (head.len() + 10) + self.events.len() * 5;
+                BinaryBuilder::with_capacity(groups, bytes.min(i32::MAX as usize))
+            }
+        };
         let mut state = vec![];
         let payloads = &self.payloads;
         self.events.emit(emit_to, payloads, |events| {
             state.clear();
             state.extend_from_slice(head);
             buffer::encode(events, payloads, &mut state);
-            states.append_value(&state);
-            Ok(())
+            append(&mut states, &state)
         })?;
-        self.payloads.compact(self.events.rest())?;
+        self.payloads.compact(self.events.len(), self.events.iter_mut())?;
         Ok(Arc::new(states.finish()))
     }
 
@@ -129,7 +137,7 @@ pub(super) fn row_states<P>(
             buffer::encode(&[event], &payloads, &mut state);
         }
         // Of no event: nothing at all, which merges into nothing.
-        states.append_value(&state);
+        append(&mut states, &state)?;
     }
     Ok(Arc::new(states.finish()))
 }

@@ -8,7 +8,8 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, StringViewArray,
+    UInt64Array,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{ArrowDictionaryKeyType, DataType, Float64Type, Int64Type, UInt64Type};
@@ -156,8 +157,12 @@ fn value_of<'a>(bytes: &'a [u8], ends: &[usize], key: u32) -> &'a [u8] {
 pub(crate) enum Values {
     Null,
     /// The values of a dictionary, and the keys they were given so far; `u32::MAX` is none yet.
-    Dictionary { places: Vec<Option<usize>>, values: Box<Values>, known: Vec<u32> },
-    Text(datafusion::arrow::array::StringViewArray),
+    Dictionary {
+        places: Vec<Option<usize>>,
+        values: Box<Values>,
+        known: Vec<u32>,
+    },
+    Text(Texts),
     Boolean(BooleanArray),
     Signed(Int64Array),
     Unsigned(UInt64Array),
@@ -179,7 +184,7 @@ impl Values {
             }
             DataType::Boolean => Values::Boolean(array.as_boolean().clone()),
             text if text.is_string() => {
-                Values::Text(cast(array, &DataType::Utf8View)?.as_string_view().clone())
+                Values::Text(Texts::new(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
             }
             DataType::UInt64 => Values::Unsigned(array.as_primitive::<UInt64Type>().clone()),
             DataType::Float32 | DataType::Float64 => {
@@ -195,7 +200,7 @@ impl Values {
             Values::Dictionary { places, values, .. } => {
                 places[row].is_none_or(|place| values.is_null(place))
             }
-            Values::Text(array) => array.is_null(row),
+            Values::Text(texts) => texts.array.is_null(row),
             Values::Boolean(array) => array.is_null(row),
             Values::Signed(array) => array.is_null(row),
             Values::Unsigned(array) => array.is_null(row),
@@ -219,12 +224,40 @@ impl Values {
                 }
                 Ok(known[place])
             }
-            Values::Text(array) => interner.intern(array.value(row).as_bytes()),
+            Values::Text(texts) => texts.key(row, interner),
             Values::Boolean(array) => interner.intern(&[u8::from(array.value(row))]),
             Values::Signed(array) => interner.intern(&(array.value(row) as u64 ^ SIGN).to_be_bytes()),
             Values::Unsigned(array) => interner.intern(&array.value(row).to_be_bytes()),
             Values::Float(array) => interner.intern(&ordered(array.value(row).to_bits()).to_be_bytes()),
         }
+    }
+}
+
+/// Texts, and the keys that some of them were given: equal views of one array are equal texts.
+pub(crate) struct Texts {
+    array: StringViewArray,
+    /// A view and its key, where the hash of the view says; key 0 is none.
+    known: Vec<(u128, u32)>,
+}
+
+impl Texts {
+    fn new(array: StringViewArray) -> Self {
+        // Small enough for the processor's first cache; over a window frame there is a row at a time.
+        let known = array.len().next_power_of_two().min(512);
+        Self { array, known: vec![(0, 0); known] }
+    }
+
+    fn key(&mut self, row: usize, interner: &mut Interner) -> Result<u32> {
+        let view = self.array.views()[row];
+        let hash = (view as u64 ^ (view >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let place = hash as usize & (self.known.len() - 1);
+        let (known, key) = self.known[place];
+        if key != 0 && known == view {
+            return Ok(key);
+        }
+        let key = interner.intern(self.array.value(row).as_bytes())?;
+        self.known[place] = (view, key);
+        Ok(key)
     }
 }
 

@@ -14,6 +14,7 @@ mod event;
 mod function;
 mod groups;
 mod interner;
+mod pages;
 mod payloads;
 mod reader;
 mod rows;

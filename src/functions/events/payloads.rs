@@ -13,7 +13,6 @@ use super::event::Event;
 use super::interner::{Interner, Values};
 use crate::functions::bytes;
 use crate::functions::row_value::RowValue;
-use crate::functions::time::type_name;
 
 /// One value that events carry: where it stands in a call, and what it is.
 #[derive(Debug, Clone)]
@@ -39,8 +38,28 @@ pub(crate) enum PayloadKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PayloadType {
     pub(crate) kind: PayloadKind,
-    #[serde(rename = "type", with = "type_name")]
+    #[serde(rename = "type", with = "stored_type")]
     pub(crate) data_type: DataType,
+}
+
+/// A type by its name, all kinds of text under one: their values are kept as the same bytes, so their states merge.
+mod stored_type {
+    use datafusion::arrow::datatypes::DataType;
+    use serde::{Deserializer, Serializer};
+
+    use crate::functions::time::type_name;
+
+    pub(super) fn serialize<S: Serializer>(data_type: &DataType, serializer: S) -> Result<S::Ok, S::Error> {
+        match data_type {
+            DataType::Dictionary(_, value) => serialize(value, serializer),
+            text if text.is_string() => type_name::serialize(&DataType::Utf8, serializer),
+            other => type_name::serialize(other, serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DataType, D::Error> {
+        type_name::deserialize(deserializer)
+    }
 }
 
 /// The values of all events that are kept.
@@ -61,10 +80,24 @@ impl Payloads {
         Self { types: types.to_vec(), tie, interners: interners(types), rows: vec![] }
     }
 
+    /// Whether events can carry such values: a damaged state may say anything.
+    pub(super) fn check(types: &[PayloadType], tie: bool) -> Result<()> {
+        let has_tie = types.last().is_some_and(|last| last.kind == PayloadKind::Integer);
+        if types.len() > MAX_COLUMNS || (tie && !has_tie) {
+            return exec_err!("a stored state is damaged: no event carries such values");
+        }
+        Ok(())
+    }
+
     /// The key of a value: 0 for NULL, equal for equal values, valid until answers are taken.
     pub(crate) fn key(&self, payload: u32, column: usize) -> u32 {
-        // Fits: a word of a key column was a key.
-        self.word(payload, column).unwrap_or(0) as u32
+        match self.types.get(column) {
+            // Fits: a word of a key column was a key.
+            Some(PayloadType { kind: PayloadKind::Key, .. }) => {
+                self.word(payload, column).unwrap_or(0) as u32
+            }
+            _ => 0,
+        }
     }
 
     pub(crate) fn integer(&self, payload: u32, column: usize) -> Option<i64> {
@@ -77,7 +110,7 @@ impl Payloads {
 
     /// Two keys by their values, NULL first.
     pub(crate) fn compare(&self, column: usize, a: u32, b: u32) -> Ordering {
-        self.interners[column].compare(a, b)
+        self.interners.get(column).map_or(Ordering::Equal, |interner| interner.compare(a, b))
     }
 
     /// The value of a key as text; numbers as Arrow writes them.
@@ -85,7 +118,7 @@ impl Payloads {
         if key == 0 {
             return None;
         }
-        let interner = &self.interners[column];
+        let interner = self.interners.get(column)?;
         if interner.data_type().is_string() {
             return std::str::from_utf8(interner.value(key)).ok().map(Cow::Borrowed);
         }
@@ -95,7 +128,10 @@ impl Payloads {
 
     /// The values of keys in the column's type, NULL for key 0.
     pub(crate) fn array(&self, column: usize, keys: &[u32]) -> Result<ArrayRef> {
-        self.interners[column].array(keys)
+        match self.interners.get(column) {
+            Some(interner) => interner.array(keys),
+            None => exec_err!("a stored state is damaged: its events carry no values"),
+        }
     }
 
     pub(super) fn has_tie(&self) -> bool {
@@ -171,11 +207,15 @@ impl Payloads {
         self.push(&words)
     }
 
-    /// Forgets what none of `events` carries, once that is most of it. Keys change: answers must have been taken.
-    pub(super) fn compact(&mut self, events: &mut [Event]) -> Result<()> {
+    /// Forgets what none of these `count` events carries, once that is most of it. Keys change: answers must have been taken.
+    pub(super) fn compact<'a>(
+        &mut self,
+        count: usize,
+        events: impl Iterator<Item = &'a mut Event>,
+    ) -> Result<()> {
         const SMALL: usize = 1 << 12;
         let kept: usize = self.interners.iter().map(Interner::len).sum::<usize>() + self.rows.len();
-        if kept < SMALL || kept / 4 < events.len() * (self.types.len() + 1) {
+        if kept < SMALL || kept / 4 < count * (self.types.len() + 1) {
             return Ok(());
         }
         let old = std::mem::replace(self, Self::new(&self.types, self.tie));
@@ -204,6 +244,9 @@ impl Payloads {
             return Some(u64::from(payload));
         }
         let columns = self.types.len();
+        if column >= columns {
+            return None;
+        }
         let row = &self.rows[payload as usize * (columns + 1)..][..=columns];
         (row[columns] & (1 << column) == 0).then_some(row[column])
     }
@@ -294,7 +337,18 @@ impl PayloadBatch {
     }
 
     /// The row's values in `payloads`.
+    #[inline]
     pub(super) fn push(&mut self, row: usize, payloads: &mut Payloads) -> Result<u32> {
+        if let ([BatchColumn::Keys(values)], [interner]) =
+            (self.columns.as_mut_slice(), payloads.interners.as_mut_slice())
+        {
+            // It stands in the event itself.
+            return values.key(row, interner);
+        }
+        self.push_row(row, payloads)
+    }
+
+    fn push_row(&mut self, row: usize, payloads: &mut Payloads) -> Result<u32> {
         let mut words = Words::default();
         for (column, values) in self.columns.iter_mut().enumerate() {
             let word = match values {
@@ -320,4 +374,3 @@ impl PayloadColumn {
         Self { source, kind: PayloadKind::Integer, data_type: DataType::Int64 }
     }
 }
-

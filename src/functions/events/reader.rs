@@ -1,11 +1,12 @@
 //! Evaluated arguments become events: which rows count, what do they satisfy, what do they carry?
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::common::{Result, plan_err};
 
 use super::event::Event;
 use super::payloads::{PayloadBatch, PayloadColumn, PayloadType, Payloads};
-use crate::functions::conditions::{Conditions, MAX_CONDITIONS, truths};
+use crate::functions::conditions::{Conditions, MAX_CONDITIONS, null_rows, truths};
 use crate::functions::row_value::RowValue;
 use crate::functions::time::TimeType;
 
@@ -68,53 +69,61 @@ impl EventReader {
         let dropped = self.masks(values, masks)?;
         let unknown = match self.keep {
             Keep::Known => self.conditions.all_null(values),
-            _ => vec![],
+            _ => None,
         };
         let ticks = self.time.ticks(&values[self.ts])?;
         let mut columns = self.payload.clone();
         columns.extend(self.tie.clone().map(PayloadColumn::tie));
         let mut batch = PayloadBatch::new(&columns, values)?;
-        let filter = filter.map(truths);
-        for (row, &mask) in masks.iter().enumerate() {
+        let mut take = |row: usize, mask: u64, ts: i64| -> Result<()> {
             let counts = match self.keep {
                 Keep::Matching => mask != 0,
                 Keep::All => true,
-                Keep::Known => mask != 0 || !unknown[row],
+                Keep::Known => mask != 0 || unknown.as_ref().is_none_or(|unknown| !unknown.value(row)),
                 Keep::WithValue => !batch.is_null(row),
             };
-            if !counts
-                || ticks.is_null(row)
-                || filter.as_ref().is_some_and(|filter| !filter.value(row))
-                || dropped.as_ref().is_some_and(|dropped| dropped[row])
-            {
-                continue;
+            if !counts {
+                return Ok(());
             }
             let payload = if batch.is_empty() { 0 } else { batch.push(row, payloads)? };
-            visit(row, Event { ts: ticks.value(row), mask, payload, group: 0 })?;
+            visit(row, Event { ts, mask, payload, group: 0 })
+        };
+        let timed = ticks.nulls().map(|nulls| nulls.inner().clone());
+        let selected = [timed, filter.map(truths), dropped.map(|dropped| !&dropped)];
+        // Most batches have neither a NULL nor a filter.
+        match selected.into_iter().flatten().reduce(|some, more| &some & &more) {
+            None => {
+                for (row, (&mask, &ts)) in masks.iter().zip(ticks.values()).enumerate() {
+                    take(row, mask, ts)?;
+                }
+            }
+            Some(selected) => {
+                for row in selected.set_indices() {
+                    take(row, masks[row], ticks.value(row))?;
+                }
+            }
         }
         Ok(())
     }
 
     /// Fills `masks`, and says which rows are dropped for a NULL.
-    fn masks(&self, values: &[ArrayRef], masks: &mut Vec<u64>) -> Result<Option<Vec<bool>>> {
+    fn masks(&self, values: &[ArrayRef], masks: &mut Vec<u64>) -> Result<Option<BooleanBuffer>> {
         self.conditions.masks(values, masks)?;
         let first = self.conditions.count().or_else(|| self.conditions.count_in(values)).unwrap_or(0);
         let mut dropped = match self.drop_null_conditions {
-            true => Some(self.conditions.nulls(values)),
+            true => self.conditions.nulls(values),
             false => None,
         };
         for (i, value) in self.more_conditions.iter().enumerate() {
             let column = value.column(values)?;
-            let Some(column) = column.as_boolean_opt() else {
+            let Some(truths) = column.as_boolean_opt().map(truths) else {
                 continue;
             };
-            for row in truths(column).set_indices() {
+            for row in truths.set_indices() {
                 masks[row] |= 1 << (first + i);
             }
-            if let (Some(dropped), Some(nulls)) = (&mut dropped, column.nulls()) {
-                for (row, dropped) in dropped.iter_mut().enumerate() {
-                    *dropped |= nulls.is_null(row);
-                }
+            if let (true, Some(null)) = (self.drop_null_conditions, null_rows(&column)) {
+                dropped = Some(dropped.map_or_else(|| null.clone(), |dropped| &dropped | &null));
             }
         }
         Ok(dropped)

@@ -56,7 +56,7 @@ impl<F: EventFunction> Accumulator for EventRows<F> {
                 _ => footfall_internal_err!("a row left a window frame before older ones"),
             }
         })?;
-        self.payloads.compact(self.events.make_contiguous())
+        self.payloads.compact(self.events.len(), self.events.iter_mut())
     }
 
     fn supports_retract_batch(&self) -> bool {

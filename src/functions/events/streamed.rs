@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::mem::{size_of, size_of_val};
+use std::slice;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
 use datafusion::arrow::compute::concat;
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 use super::event::{Event, sort_same_time};
@@ -24,8 +25,9 @@ pub(super) struct StreamedEvents<F: EventFunction> {
 /// The answers of complete users, and the user whose events come.
 struct Users<C> {
     column: C,
-    /// Events of one time of the current user, not yet shown to `column`.
-    pending: Vec<Event>,
+    /// The last event of the current user, not yet shown to `column`; seldom has it others of the same time before it.
+    last: Option<Event>,
+    same_time: Vec<Event>,
     /// The current user's group; the answers of all groups before are in `column` or `ready`.
     current: usize,
     /// All groups that the operator has numbered.
@@ -40,7 +42,8 @@ impl<F: EventFunction> StreamedEvents<F> {
             payloads: Payloads::new(&definition.values, definition.tie),
             users: Users {
                 column: F::column(&definition.parameters)?,
-                pending: vec![],
+                last: None,
+                same_time: vec![],
                 current: 0,
                 groups: 0,
                 ready: None,
@@ -52,26 +55,30 @@ impl<F: EventFunction> StreamedEvents<F> {
 }
 
 impl<C: AnswerColumn> Users<C> {
+    #[inline]
     fn push(&mut self, group: usize, event: Event, payloads: &Payloads) -> Result<()> {
         if group != self.current {
             self.end_users_before(group, payloads)?;
-        } else if let Some(last) = self.pending.first()
-            && last.ts != event.ts
-        {
-            if last.ts > event.ts {
-                return footfall_internal_err!("events came out of order where the plan promised them in order");
+        } else if let Some(last) = self.last {
+            if last.ts == event.ts {
+                self.same_time.push(last);
+            } else if last.ts < event.ts {
+                self.show_last(payloads);
+            } else {
+                return exec_err!(
+                    "rows are not in the order that their table declares: a time comes after a later one"
+                );
             }
-            self.show_pending(payloads);
         }
-        self.pending.push(event);
+        self.last = Some(event);
         Ok(())
     }
 
     fn end_users_before(&mut self, group: usize, payloads: &Payloads) -> Result<()> {
         if group < self.current {
-            return footfall_internal_err!("a user came twice where the plan promised each one once");
+            return exec_err!("rows are not in the order that their table declares: a group comes twice");
         }
-        self.show_pending(payloads);
+        self.show_last(payloads);
         while self.current < group {
             self.column.end_user(payloads);
             self.current += 1;
@@ -79,11 +86,18 @@ impl<C: AnswerColumn> Users<C> {
         Ok(())
     }
 
-    fn show_pending(&mut self, payloads: &Payloads) {
-        if !self.pending.is_empty() {
-            sort_same_time(&mut self.pending, payloads);
-            self.column.push(&self.pending, payloads);
-            self.pending.clear();
+    #[inline]
+    fn show_last(&mut self, payloads: &Payloads) {
+        let Some(last) = self.last.take() else {
+            return;
+        };
+        if self.same_time.is_empty() {
+            self.column.push(slice::from_ref(&last), payloads);
+        } else {
+            self.same_time.push(last);
+            sort_same_time(&mut self.same_time, payloads);
+            self.column.push(&self.same_time, payloads);
+            self.same_time.clear();
         }
     }
 
@@ -143,7 +157,7 @@ impl<F: EventFunction> GroupsAccumulator for StreamedEvents<F> {
     fn size(&self) -> usize {
         size_of_val(self)
             + self.users.column.size()
-            + self.users.pending.capacity() * size_of::<Event>()
+            + self.users.same_time.capacity() * size_of::<Event>()
             + self.users.ready.as_ref().map_or(0, |ready| ready.get_array_memory_size())
             + self.masks.capacity() * size_of::<u64>()
     }

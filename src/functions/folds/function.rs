@@ -16,6 +16,7 @@ use crate::functions::Function;
 use crate::functions::aggregate::{Aggregate, Batch, family};
 use crate::functions::call::Arguments;
 use crate::functions::conditions::truths;
+use crate::functions::states::append;
 
 /// The state of one group. The order of rows and of merges makes no difference.
 pub(crate) trait Fold: Default + Clone + Debug + Send + Sync + 'static {
@@ -134,7 +135,7 @@ impl<F: FoldFunction> Aggregate for FoldAggregate<F> {
                 F::update(definition, &rows, row, &mut fold)?;
                 fold.encode(&mut state);
             }
-            states.append_value(&state);
+            append(&mut states, &state)?;
         }
         Ok(Arc::new(states.finish()))
     }

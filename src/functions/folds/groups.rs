@@ -8,6 +8,7 @@ use datafusion::logical_expr::EmitTo;
 
 use super::function::{Fold, FoldFunction};
 use crate::functions::aggregate::Groups;
+use crate::functions::states::append;
 
 pub(crate) struct FoldGroups<F: FoldFunction> {
     parameters: F::Parameters,
@@ -69,7 +70,7 @@ impl<F: FoldFunction> Groups for FoldGroups<F> {
             state.clear();
             state.extend_from_slice(head);
             fold.encode(&mut state);
-            states.append_value(&state);
+            append(&mut states, &state)?;
         }
         Ok(Arc::new(states.finish()))
     }

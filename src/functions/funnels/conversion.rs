@@ -37,6 +37,7 @@ pub(crate) struct Conversion;
 pub(crate) struct JoinRules {
     window: Window,
     /// Whether base and conversion must agree in a value.
+    #[serde(default)]
     constant: bool,
 }
 
@@ -177,7 +178,10 @@ impl AnswerColumn for JoinColumn {
     }
 
     fn take(&mut self, _payloads: &Payloads) -> Result<ArrayRef> {
-        self.join.clear();
+        // Values of a constant are known by keys, which change once answers are taken; without them a user may go on.
+        if self.rules.constant {
+            self.join.clear();
+        }
         let (bases, converted) = (std::mem::take(&mut self.bases), std::mem::take(&mut self.converted));
         Ok(Arc::new(answers(bases, converted)?))
     }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::functions::bytes;
 use crate::functions::call::{self, Arguments};
-use crate::functions::conditions::{self, Conditions};
+use crate::functions::conditions::{self, Conditions, stored_count};
 use crate::functions::counts::keys::{Hashed, HashedMap, KeyColumn, plain_type, table_size};
 use crate::functions::folds::{Fold, FoldFunction};
 
@@ -32,6 +32,7 @@ pub(crate) struct FunnelCount;
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Steps {
+    #[serde(deserialize_with = "stored_count")]
     steps: usize,
 }
 

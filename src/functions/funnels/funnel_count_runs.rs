@@ -33,6 +33,7 @@ pub(crate) struct FunnelCountRuns;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunParameters {
     funnel: WindowParameters,
+    #[serde(default)]
     exclude: Vec<Exclusion>,
 }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::functions::bytes;
 use crate::functions::call::Arguments;
-use crate::functions::conditions::MAX_CONDITIONS;
+use crate::functions::conditions::{MAX_CONDITIONS, stored_count};
 use crate::functions::counts::literal_in;
 use crate::functions::folds::{Fold, FoldFunction};
 
@@ -32,6 +32,7 @@ pub(crate) struct FunnelRollup;
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Steps {
+    #[serde(deserialize_with = "stored_count")]
     steps: usize,
 }
 

@@ -22,7 +22,7 @@ use super::slot::{DAY, HOUR, Slot, Slots};
 use super::slot_scan::SlotScan;
 use crate::error::footfall_internal_err;
 use crate::functions::call::{self, Arguments};
-use crate::functions::conditions::{self, Conditions};
+use crate::functions::conditions::{self, Conditions, stored_count};
 use crate::functions::events::{AnswerColumn, Event, EventFunction, EventReader, Keep, Payloads};
 use crate::functions::options::{Options, interval};
 use crate::functions::time::{TimeType, Window, zone_name};
@@ -36,6 +36,7 @@ pub(crate) struct FunnelSlots;
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SlotFunnel {
+    #[serde(deserialize_with = "stored_count")]
     steps: usize,
     window: Window,
     slot: Slot,

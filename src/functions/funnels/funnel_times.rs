@@ -39,6 +39,7 @@ pub(crate) struct FunnelTimes;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Durations {
     /// From the first step instead of the one before.
+    #[serde(default)]
     since_entry: bool,
     /// How many steps an answer has; without it as many as the longest list.
     steps: Option<usize>,

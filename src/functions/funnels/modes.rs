@@ -21,6 +21,7 @@ use crate::error::did_you_mean;
 
 /// What the modes of a call ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Modes {
     pub(crate) rules: Rules,
     /// ClickHouse's answers where ours differ on purpose.

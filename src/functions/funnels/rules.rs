@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which chains count; without any rule all do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Rules {
     /// `strict_deduplication`: no step is repeated. Where the chain goes on from `oi` to the next step, no step of 2 to `i`
     /// occurs again from the place of `oi` to that of the next, and the next is the first that could be taken.

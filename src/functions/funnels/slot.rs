@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the time line is cut.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Slot {
     /// A fixed number of ticks.
     Ticks(u64),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::modes::{ModeReader, Modes};
 use crate::functions::call::{self, Arguments};
-use crate::functions::conditions::{self, Conditions};
+use crate::functions::conditions::{self, Conditions, stored_count};
 use crate::functions::events::{EventReader, Keep};
 use crate::functions::options::{Options, constant};
 use crate::functions::time::{TimeType, Window};
@@ -20,10 +20,14 @@ use crate::functions::time::{TimeType, Window};
 pub(crate) struct WindowParameters {
     pub(crate) time: TimeType,
     pub(crate) window: Window,
+    #[serde(default)]
     pub(crate) window_open: bool,
+    #[serde(default)]
     pub(crate) modes: Modes,
+    #[serde(deserialize_with = "stored_count")]
     pub(crate) steps: usize,
     /// Whether a column orders events of the same time.
+    #[serde(default)]
     pub(crate) tie: bool,
 }
 

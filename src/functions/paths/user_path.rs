@@ -122,6 +122,7 @@ const OPTIONS: [&str; 8] = ["gap", "max_steps", "start", "end", "clean", "collap
 pub(crate) struct PathRules {
     gap: Option<Window>,
     max_steps: Option<usize>,
+    #[serde(default)]
     collapse: bool,
     start: Option<Point>,
     end: Option<Point>,

@@ -16,6 +16,7 @@ use crate::functions::folds::tree_heap;
 
 /// Which offsets a return counts for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
     /// The offset of the return itself.
     NDay,

@@ -13,6 +13,7 @@ pub(super) const DAY: i64 = 86_400 * SECOND;
 
 /// A point on the calendar or in the count of periods, as an option names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Moment {
     /// A local day since 1970-01-01.
     Day(i64),

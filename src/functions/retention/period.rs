@@ -24,6 +24,7 @@ pub(crate) struct Periods {
 
 /// What `length` and `first` count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Unit {
     /// Days of the local calendar since 1970-01-01.
     Days,

@@ -139,11 +139,9 @@ impl Masks {
 
     pub(super) fn of(&mut self, values: &[ArrayRef]) -> Result<&mut [u64]> {
         self.conditions.masks(values, &mut self.masks)?;
-        if self.drop_nulls {
-            for (mask, null) in self.masks.iter_mut().zip(self.conditions.nulls(values)) {
-                if null {
-                    *mask = 0;
-                }
+        if let (true, Some(nulls)) = (self.drop_nulls, self.conditions.nulls(values)) {
+            for row in nulls.set_indices() {
+                self.masks[row] = 0;
             }
         }
         Ok(&mut self.masks)

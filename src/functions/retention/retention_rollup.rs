@@ -46,6 +46,7 @@ pub(crate) struct RetentionRollup;
 pub(crate) struct Parameters {
     rule: Rule,
     /// Every period of `first` is a cohort, not the lowest alone.
+    #[serde(default)]
     recurring: bool,
     range: Range,
     rolling: Option<Rolling>,

@@ -12,7 +12,7 @@ use super::retention::{self, Masks};
 use crate::functions::Function;
 use crate::functions::bytes::{read_number, write_number};
 use crate::functions::call::{self, Arguments};
-use crate::functions::conditions::{self, Conditions};
+use crate::functions::conditions::{self, Conditions, stored_count};
 use crate::functions::folds::{Fold, FoldAggregate, FoldFunction};
 
 const NAME: &str = "retention";
@@ -31,7 +31,9 @@ struct RetentionStates;
 /// What the literals of a call say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Parameters {
+    #[serde(deserialize_with = "stored_count")]
     conditions: usize,
+    #[serde(default)]
     drop_nulls: bool,
 }
 

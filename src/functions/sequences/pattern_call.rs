@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 use crate::functions::call::{self, Arguments};
-use crate::functions::conditions::{self, Conditions, MAX_CONDITIONS};
+use crate::functions::conditions::{self, Conditions, MAX_CONDITIONS, stored_count};
 use crate::functions::events::{EventReader, Keep};
 use crate::functions::options::{Options, constant};
 use crate::functions::time::TimeType;
@@ -17,6 +17,7 @@ use crate::functions::time::TimeType;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sequence {
     pattern: String,
+    #[serde(deserialize_with = "stored_count")]
     conditions: usize,
     /// The ticks of a second; 1 where ts is no timestamp.
     pub(crate) ticks: u64,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use datafusion::logical_expr::Documentation;
 
-use super::{RELATION, SECTION, TS, USER};
+use super::{RELATION, SECTION, USER};
 
 pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     Documentation::builder(
@@ -42,7 +42,10 @@ pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_argument("relation", RELATION)
     .with_argument("user", USER)
-    .with_argument("ts", "When it happened: a timestamp of any unit and zone, a date, or an integer that counts the periods itself.")
+    .with_argument(
+        "ts",
+        "When it happened: a timestamp of any unit and zone, a date, or an integer that counts the periods itself.",
+    )
     .with_argument("unit", "'day' (default), 'week' or 'month', as the fourth argument or as an option.")
     .with_argument("zone", "Option: the IANA time zone whose days count, by default `footfall.time_zone`.")
     .with_argument("week_start", "Option of weeks: 'monday' (default) or 'sunday'.")
@@ -54,8 +57,8 @@ pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     )
     .with_argument(
         "kind",
-        "Option: 'first' (default), the first period with a start is the user's only cohort; 'recurring', every period with a \
-         start is one.",
+        "Option: 'first' (default), the first period with a start is the user's only cohort; 'recurring', every period \
+         with a start is one.",
     )
     .with_argument(
         "until",

@@ -19,9 +19,9 @@ pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
          With `{levels: true}` it is one row instead, of level_0 to level_N Int64: the users whose level it is, which is not \
          cumulative.\n\n\
          A user's level is that of `window_funnel(window, ts, step1, ..., stepN)`, or with any option of `funnel` that of \
-         `funnel`; ties, bounds and NULLs are theirs: the window includes its bound, the rows of a user come in any order, a \
-         row whose ts is NULL does not count, a NULL condition is false. A share is NULL where the users it divides by are 0. \
-         An empty relation gives every step with 0 users.\n\n\
+         `funnel`; ties, bounds and NULLs are theirs: the window includes its bound, the rows of a user come in any \
+         order, a row whose ts is NULL does not count, a NULL condition is false. A share is NULL where the users it \
+         divides by are 0. An empty relation gives every step with 0 users.\n\n\
          ```text\n\
          100 users view, 40 of them add to the cart, 10 of those pay\n\n\
          step  users  conv_prev  conv_total  drop\n\
@@ -42,8 +42,8 @@ pub(super) static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
     .with_argument("ts", TS)
     .with_argument(
         "window",
-        "How long after step 1 the last step may come: a literal INTERVAL, or an integer in the unit of an integer ts. Months \
-         are calendar months in `footfall.time_zone`.",
+        "How long after step 1 the last step may come: a literal INTERVAL, or an integer in the unit of an integer ts. \
+         Months are calendar months in `footfall.time_zone`.",
     )
     .with_argument("step1, ..., stepN", "The steps as Boolean conditions, 1 to 64, or all of them as one array [step1, ...].")
     .with_argument("mode", "Option: the modes of `window_funnel` in one text literal, such as 'strict_order, strict_once'.")

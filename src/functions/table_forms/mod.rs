@@ -64,5 +64,6 @@ const SECTION: DocSection = DocSection {
 
 const RELATION: &str = "What holds the events: a table, a view, a CTE, a file in quotes, a table function or a subquery in \
                         brackets; in a subquery stands whatever filters, joins or aggregates.";
-const USER: &str = "Whose row it is: any expression over the columns of the relation. NULL is one user, as in GROUP BY.";
+const USER: &str =
+    "Whose row it is: any expression over the columns of the relation. NULL is one user, as in GROUP BY.";
 const TS: &str = "When it happened: a timestamp of any unit and zone, a date or an integer.";

@@ -11,7 +11,7 @@
 //!
 //! A form is nothing but the SQL that one would write without it, so all rules of the planner apply to it: rows in order of
 //! user and time are streamed, columns nobody reads are not computed. No text of the query is pasted: the parsed
-//! expressions move into the parsed template.
+//! expressions move into the parsed template. What each form answers is said in `functions::table_forms`.
 
 mod call;
 mod cohort;
@@ -35,6 +35,7 @@ use datafusion::sql::sqlparser::ast::{Query, TableFactor};
 
 use self::call::FormCall;
 use self::relation::NamedTable;
+use crate::functions::table_forms::TableForm as Form;
 
 /// Plans the table forms. Stateless but for the moment in which a form is being planned.
 #[derive(Debug, Default)]
@@ -50,38 +51,7 @@ pub(crate) fn named_table() -> (String, Arc<TableFunction>) {
     (name.clone(), Arc::new(TableFunction::new(name, Arc::new(NamedTable))))
 }
 
-/// The table forms there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Sessions,
-    PageStats,
-    Cohort,
-    FunnelReport,
-}
-
 impl Form {
-    const ALL: [Form; 4] = [Form::Sessions, Form::PageStats, Form::Cohort, Form::FunnelReport];
-
-    fn name(self) -> &'static str {
-        match self {
-            Form::Sessions => "sessions",
-            Form::PageStats => "page_stats",
-            Form::Cohort => "cohort",
-            Form::FunnelReport => "funnel_report",
-        }
-    }
-
-    fn syntax(self) -> &'static str {
-        match self {
-            Form::Sessions => "sessions(relation, user, ts, gap, page [, {name: value, ...}])",
-            Form::PageStats => "page_stats(relation, user, ts, gap, page [, {name: value, ...}])",
-            Form::Cohort => "cohort(relation, user, ts [, 'day' | 'week' | 'month'] [, {name: value, ...}])",
-            Form::FunnelReport => {
-                "funnel_report(relation, user, ts, window, step1, ..., stepN [, {name: value, ...}])"
-            }
-        }
-    }
-
     /// The fewest and the most arguments before the options.
     fn arguments(self) -> (usize, usize) {
         match self {

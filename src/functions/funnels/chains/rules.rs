@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::functions::conditions::stored_count;
+
 use crate::functions::time::Window;
 
 /// The rules that a chain keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rules {
     /// Conditions of the call; those of the exclusions have the bits after them.
+    #[serde(deserialize_with = "stored_count")]
     pub(super) steps: usize,
     /// From the first event on.
     pub(super) window: Window,
