@@ -3,7 +3,9 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array, new_null_array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array, new_null_array,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::cast::{as_map_array, as_string_view_array};
@@ -209,7 +211,7 @@ impl FileRead {
             .fields()
             .iter()
             .map(|field| match found(field.name())? {
-                Some(column) if column.data_type() == field.data_type() => Ok(column),
+                Some(column) if column.data_type() == field.data_type() => Ok(in_place(column)),
                 Some(column) => Ok(cast(&column, field.data_type())?),
                 None => Ok(new_null_array(field.data_type(), batch.num_rows())),
             })
@@ -218,6 +220,17 @@ impl FileRead {
             datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
+}
+
+/// Short texts stand in their views: without buffers, which none of them points into, two of them are compared at once.
+fn in_place(column: ArrayRef) -> ArrayRef {
+    if let Some(texts) = column.as_string_view_opt()
+        && !texts.data_buffers().is_empty()
+        && texts.views().iter().all(|view| *view as u32 <= 12)
+    {
+        return Arc::new(texts.gc());
+    }
+    column
 }
 
 /// What a panic of the decoder becomes.

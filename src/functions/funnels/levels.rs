@@ -13,16 +13,18 @@ use crate::functions::events::Event;
 
 #[derive(Debug)]
 pub(super) struct LevelScan {
-    /// Per level, when the window of the best chain ends; valid where `reached` has the bit.
+    /// Per level, when the window of the best chain ends; level 0 is an entry at the time that is looked at.
     ends: Vec<i64>,
-    /// Bit `k` is set when level `k + 1` is reached; the set bits are always the lowest ones.
+    /// Bit `k - 1` is set when level `k` is reached; the set bits are always the lowest ones.
     reached: u64,
     all: u64,
+    /// Whether the end of a window costs less than asking whether it is needed.
+    cheap_end: bool,
 }
 
 impl LevelScan {
-    pub(super) fn new(steps: usize) -> Self {
-        Self { ends: vec![0; steps], reached: 0, all: u64::MAX >> (64 - steps) }
+    pub(super) fn new(steps: usize, cheap_end: bool) -> Self {
+        Self { ends: vec![i64::MIN; steps + 1], reached: 0, all: u64::MAX >> (64 - steps), cheap_end }
     }
 
     /// Takes all events of one time; `window_end` tells when the window of an entry at that time ends.
@@ -36,20 +38,18 @@ impl LevelScan {
         }
         let ts = first.ts;
         let mut steps = events.iter().fold(0, |union, event| union | event.mask) & self.all;
+        if self.cheap_end || steps & 1 != 0 {
+            self.ends[0] = window_end(ts);
+        }
         while steps != 0 {
             let step = steps.trailing_zeros() as usize;
             steps &= steps - 1;
-            let end = if step == 0 {
-                window_end(ts)
-            } else if self.reached & (1 << (step - 1)) != 0 && ts <= self.ends[step - 1] {
-                self.ends[step - 1]
-            } else {
-                continue;
-            };
-            let bit = 1 << step;
-            let best = &mut self.ends[step];
-            *best = if self.reached & bit == 0 { end } else { end.max(*best) };
-            self.reached |= bit;
+            // Which step comes next is chance, so no branch asks for it.
+            let end = self.ends[step];
+            let extends = (step == 0) | ((self.reached << 1) >> step & 1 != 0) & (ts <= end);
+            let best = &mut self.ends[step + 1];
+            *best = if extends { end.max(*best) } else { *best };
+            self.reached |= u64::from(extends) << step;
         }
     }
 
@@ -60,6 +60,7 @@ impl LevelScan {
     /// Ready for the next user.
     pub(super) fn clear(&mut self) {
         self.reached = 0;
+        self.ends.fill(i64::MIN);
     }
 
     /// Heap bytes, by capacity.

@@ -9,6 +9,7 @@ use super::rules::Rules;
 use super::strict::StrictScan;
 use super::window_call::WindowParameters;
 use crate::functions::events::Event;
+use crate::functions::time::Window;
 
 /// The scan of one user after the other.
 #[derive(Debug)]
@@ -34,7 +35,9 @@ impl Scan {
         let clickhouse = parameters.modes.clickhouse;
         let machine = if rules == Rules::default() {
             match timed {
-                false => Machine::Levels(LevelScan::new(steps)),
+                false => {
+                    Machine::Levels(LevelScan::new(steps, matches!(parameters.window, Window::Ticks(_))))
+                }
                 true => Machine::Strict(StrictScan::new(rules, steps, true)),
             }
         } else if !clickhouse {
