@@ -9,16 +9,20 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err}
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion_proto::physical_plan::from_proto::{parse_physical_exprs, parse_physical_sort_exprs};
 use datafusion_proto::physical_plan::to_proto::{serialize_physical_exprs, serialize_physical_sort_exprs};
 use datafusion_proto::physical_plan::{
     PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
 };
-use datafusion_proto::protobuf::{PhysicalExprNode, PhysicalSortExprNode};
+use datafusion_proto::protobuf::{PhysicalExprNode, PhysicalPlanNode, PhysicalSortExprNode};
 use prost::Message;
 
 use crate::functions::sessions::InfoFields;
 use crate::plan::sessionize::{SessionWindow, SessionizeExec};
+use crate::plan::sorted_aggregate::SortedAggregateExec;
 #[cfg(feature = "store")]
 use crate::tables::ShardScanExec;
 
@@ -40,6 +44,10 @@ impl PhysicalExtensionCodec for FootfallCodec {
             Some(Operator::Sessionize(node)) => {
                 let context = PhysicalPlanDecodeContext::new(ctx, self);
                 Ok(Arc::new(node.into_plan(inputs, &context, proto_converter)?))
+            }
+            Some(Operator::SortedAggregate(node)) => {
+                let context = PhysicalPlanDecodeContext::new(ctx, self);
+                node.into_plan(inputs, &context, proto_converter)
             }
             #[cfg(feature = "store")]
             Some(Operator::ShardScan(node)) => {
@@ -77,6 +85,9 @@ impl FootfallCodec {
         if let Some(plan) = plan.downcast_ref::<SessionizeExec>() {
             return Ok(Operator::Sessionize(SessionizeNode::of_plan(plan, self, converter)?));
         }
+        if let Some(plan) = plan.downcast_ref::<SortedAggregateExec>() {
+            return Ok(Operator::SortedAggregate(SortedAggregateNode::of_plan(plan, self, converter)?));
+        }
         #[cfg(feature = "store")]
         if let Some(plan) = plan.downcast_ref::<ShardScanExec>() {
             return Ok(Operator::ShardScan(Box::new(shard_scan::encode(plan, self, converter)?)));
@@ -87,7 +98,7 @@ impl FootfallCodec {
 
 #[derive(Clone, PartialEq, Message)]
 struct Node {
-    #[prost(oneof = "Operator", tags = "1, 2")]
+    #[prost(oneof = "Operator", tags = "1, 2, 3")]
     operator: Option<Operator>,
 }
 
@@ -97,6 +108,52 @@ enum Operator {
     Sessionize(SessionizeNode),
     #[prost(message, tag = "2")]
     ShardScan(Box<ShardScanNode>),
+    #[prost(message, tag = "3")]
+    SortedAggregate(SortedAggregateNode),
+}
+
+/// The aggregation as DataFusion writes it, over an empty input in place of its own.
+#[derive(Clone, PartialEq, Message)]
+struct SortedAggregateNode {
+    #[prost(bytes, tag = "1")]
+    aggregate: Vec<u8>,
+}
+
+impl SortedAggregateNode {
+    fn of_plan(
+        plan: &SortedAggregateExec,
+        codec: &dyn PhysicalExtensionCodec,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Self> {
+        let aggregate: Arc<dyn ExecutionPlan> = Arc::clone(plan.aggregate()) as _;
+        let nothing = Arc::new(EmptyExec::new(plan.aggregate().input().schema()));
+        let aggregate = replace_children(aggregate, vec![nothing])?;
+        let node = converter.execution_plan_to_proto(&aggregate, codec)?;
+        Ok(Self { aggregate: node.encode_to_vec() })
+    }
+
+    fn into_plan(
+        self,
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &PhysicalPlanDecodeContext<'_>,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let node = PhysicalPlanNode::decode(self.aggregate.as_slice())
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let aggregate = converter.proto_to_execution_plan(&node, context)?;
+        let aggregate = replace_children(aggregate, inputs.to_vec())?;
+        Ok(match aggregate.downcast_ref::<AggregateExec>().and_then(SortedAggregateExec::of) {
+            Some(sorted) => Arc::new(sorted),
+            None => aggregate,
+        })
+    }
+}
+
+fn replace_children(
+    plan: Arc<dyn ExecutionPlan>,
+    children: Vec<Arc<dyn ExecutionPlan>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,6 +1,6 @@
 //! What may be `SET`: options under the prefix `footfall.`.
 
-use datafusion::common::config::ConfigExtension;
+use datafusion::common::config::{ConfigExtension, ConfigOptions};
 use datafusion::common::extensions_options;
 
 extensions_options! {
@@ -17,6 +17,9 @@ extensions_options! {
         /// Execute aggregates over a user's events without keeping the events where the plan proves order by (user, time).
         /// Off: the events of a batch of users are kept and sorted. For comparison only.
         pub stream_events: bool, default = true
+        /// Group rows that come in order of their groups by comparing each with the one before it.
+        /// Off: by a hash table. For comparison only.
+        pub sorted_aggregates: bool, default = true
         /// Read only the days that a filter on a session view can depend on.
         /// Off: the views read all days. For comparison only.
         pub bound_days: bool, default = true
@@ -25,6 +28,13 @@ extensions_options! {
 
 impl ConfigExtension for FootfallOptions {
     const PREFIX: &'static str = "footfall";
+}
+
+impl FootfallOptions {
+    /// Whether a rule is on. Someone else's session that has the rule but not the options has it on.
+    pub(crate) fn is_on(config: &ConfigOptions, rule: impl FnOnce(&Self) -> bool) -> bool {
+        config.extensions.get::<Self>().is_none_or(rule)
+    }
 }
 
 /// Key in the metadata of a Date32 field: it holds the local day of the table's column `ts` in the zone of that name.

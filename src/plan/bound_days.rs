@@ -58,8 +58,7 @@ impl OptimizerRule for BoundDays {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let options = config.options();
-        if options.extensions.get::<FootfallOptions>().is_some_and(|options| !options.bound_days) {
+        if !FootfallOptions::is_on(&config.options(), |options| options.bound_days) {
             return Ok(Transformed::no(plan));
         }
         let infos = bounded_infos(&plan)?;

@@ -3,6 +3,7 @@
 pub(crate) mod bound_days;
 pub(crate) mod prepare_window_calls;
 pub(crate) mod sessionize;
+pub(crate) mod sorted_aggregate;
 pub(crate) mod stream_events;
 pub(crate) mod stream_sessions;
 pub(crate) mod table_forms;
@@ -37,5 +38,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
         Arc::new(stream_sessions::StreamSessions),
         // After it: where sessions are streamed, an aggregation above them may have gained an order.
         Arc::new(stream_events::StreamEvents),
+        // Last: it takes what the rules before it made of an aggregation.
+        Arc::new(sorted_aggregate::SortedAggregates),
     ]
 }

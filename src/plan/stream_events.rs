@@ -43,17 +43,16 @@ impl PhysicalOptimizerRule for StreamEvents {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match config.extensions.get::<FootfallOptions>() {
-            Some(options) if !options.stream_events => Ok(plan),
-            _ => plan
-                .transform_up(|plan| {
-                    Ok(match streamed(&plan)? {
-                        Some(streamed) => Transformed::yes(streamed),
-                        None => Transformed::no(plan),
-                    })
-                })
-                .data(),
+        if !FootfallOptions::is_on(config, |options| options.stream_events) {
+            return Ok(plan);
         }
+        let streamed = plan.transform_up(|plan| {
+            Ok(match streamed(&plan)? {
+                Some(streamed) => Transformed::yes(streamed),
+                None => Transformed::no(plan),
+            })
+        });
+        streamed.data()
     }
 }
 

@@ -57,9 +57,9 @@ impl PhysicalOptimizerRule for StreamSessions {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match config.extensions.get::<FootfallOptions>() {
-            Some(options) if !options.stream_sessions => Ok(plan),
-            _ => rewrite(plan, None),
+        match FootfallOptions::is_on(config, |options| options.stream_sessions) {
+            true => rewrite(plan, None),
+            false => Ok(plan),
         }
     }
 }

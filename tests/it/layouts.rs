@@ -84,7 +84,7 @@ fn assert_single_aggregation(plan: &str) {
         .filter_map(|line| line.trim().split(':').next())
         .filter(|name| *name != "ProjectionExec")
         .collect();
-    assert_eq!(operators, ["AggregateExec", "ShardScanExec"], "{plan}");
+    assert_eq!(operators, ["SortedAggregateExec", "ShardScanExec"], "{plan}");
     assert!(plan.contains("SinglePartitioned") && plan.contains("ordering_mode=Sorted"), "{plan}");
 }
 

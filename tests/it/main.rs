@@ -48,6 +48,7 @@ mod same_input; // an input counts once
 mod schema_growth; // new columns, wider numbers, clashes
 mod shuffled; // rows in another order, in other files, twice
 mod sizes; // what an aggregate says it holds
+mod sorted_aggregates; // groups that come one after the other
 mod streamed; // users one after the other
 mod tidy; // house rules
 mod users; // profiles

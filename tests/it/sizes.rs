@@ -102,7 +102,8 @@ fn said_and_held(call: &str, groups: usize, rows: usize) -> (usize, usize) {
     })
 }
 
-fn aggregate(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+/// The lowest aggregation of a plan.
+pub(crate) fn aggregate(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
     // The lowest one takes rows; those above it take partial states.
     plan.children()
         .into_iter()

@@ -8,11 +8,12 @@ use datafusion::arrow::array::{
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::GroupsAccumulator;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::physical_plan::collect;
 use datafusion::prelude::col;
 use footfall::Engine;
 
 use crate::calls::CALLS;
+use crate::sizes::aggregate;
 use crate::support::{Random, ask, ask_sorted, block_on, engine};
 
 /// What keeps nothing but the events of one time.
@@ -56,6 +57,8 @@ fn a_streamed_user_is_not_kept() {
     // Expected: reliability and the functions' own reference: memory for the events of one time, whatever the user's number of events.
     let engine = engine(1, 8192);
     load(&engine, 1, 200_000, 8192);
+    // DataFusion's operator shows its functions, so that they can be asked what they hold.
+    ask(&engine, "SET footfall.sorted_aggregates = false");
     for call in CONSTANT {
         ask(&engine, "SET footfall.stream_events = false");
         let kept = held(&engine, call);
@@ -90,11 +93,6 @@ fn held(engine: &Engine, call: &str) -> usize {
         }
         accumulator.size()
     })
-}
-
-fn aggregate(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
-    let below = plan.children().into_iter().find_map(aggregate);
-    below.or_else(|| plan.is::<AggregateExec>().then(|| Arc::clone(plan)))
 }
 
 /// A table that says it is in order of (u, ts), and is; many events of one time, some without one.

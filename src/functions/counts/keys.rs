@@ -88,6 +88,15 @@ impl KeyColumn {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
+    /// Whether two rows have the same key, as far as it is seen without looking at long texts: `false` may also say that.
+    pub(crate) fn is_seen_equal(&self, row: usize, other: usize) -> bool {
+        match &self.keys {
+            Keys::Numbers(numbers) => numbers[row] == numbers[other],
+            Keys::Views(texts) => texts.views()[row] == texts.views()[other],
+            Keys::Texts(_) | Keys::Binaries(_) | Keys::Rows(_) => false,
+        }
+    }
+
     pub(crate) fn hash(&self, row: usize) -> u128 {
         match &self.keys {
             Keys::Numbers(numbers) => xxh3_128(&numbers[row].to_le_bytes()),

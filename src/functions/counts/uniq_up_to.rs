@@ -98,6 +98,30 @@ impl FoldFunction for UniqUpTo {
         Ok(())
     }
 
+    fn update_rows(
+        limit: &Limit,
+        columns: &Vec<KeyColumn>,
+        selected: impl Iterator<Item = usize>,
+        distinct: &mut Distinct,
+    ) -> Result<()> {
+        let mut before = None;
+        for row in selected {
+            if distinct.more {
+                break;
+            }
+            // What stands in the place of a NULL may look like a value.
+            if columns.iter().any(|column| column.is_null(row)) {
+                continue;
+            }
+            let repeats = |before| columns.iter().all(|column| column.is_seen_equal(before, row));
+            if !before.is_some_and(repeats) {
+                Self::update(limit, columns, row, distinct)?;
+                before = Some(row);
+            }
+        }
+        Ok(())
+    }
+
     fn answers(limit: &Limit, groups: &[Distinct]) -> Result<ArrayRef> {
         let count = |group: &Distinct| if group.more { limit.n + 1 } else { group.hashes.len() } as u64;
         Ok(Arc::new(UInt64Array::from_iter_values(groups.iter().map(count))))

@@ -53,6 +53,18 @@ pub(crate) trait FoldFunction: Debug + Send + Sync + 'static {
         row: usize,
         fold: &mut Self::Fold,
     ) -> Result<()>;
+    /// The same for several rows of a batch, in ascending order.
+    fn update_rows(
+        parameters: &Self::Parameters,
+        rows: &Self::Rows,
+        selected: impl Iterator<Item = usize>,
+        fold: &mut Self::Fold,
+    ) -> Result<()> {
+        for row in selected {
+            Self::update(parameters, rows, row, fold)?;
+        }
+        Ok(())
+    }
     /// One value for each group.
     fn answers(parameters: &Self::Parameters, folds: &[Self::Fold]) -> Result<ArrayRef>;
     /// The answer of a group without rows, over an empty window frame.
@@ -114,10 +126,17 @@ impl<F: FoldFunction> Aggregate for FoldAggregate<F> {
     ) -> Result<()> {
         let rows = F::rows(definition, batch.values)?;
         let filter = batch.filter.map(truths);
-        for (row, &group) in batch.groups.iter().enumerate() {
-            if filter.as_ref().is_none_or(|filter| filter.value(row)) {
-                groups.change(group, |fold| F::update(definition, &rows, row, fold))?;
-            }
+        let mut start = 0;
+        // Rows of one group often follow each other, and what is done once a group is then done once for all of them.
+        for run in batch.groups.chunk_by(|one, next| one == next) {
+            let selected = start..start + run.len();
+            start += run.len();
+            groups.change(run[0], |fold| match &filter {
+                None => F::update_rows(definition, &rows, selected, fold),
+                Some(filter) => {
+                    F::update_rows(definition, &rows, selected.filter(|row| filter.value(*row)), fold)
+                }
+            })?;
         }
         Ok(())
     }

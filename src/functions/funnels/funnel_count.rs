@@ -106,6 +106,31 @@ impl FoldFunction for FunnelCount {
         Ok(())
     }
 
+    fn update_rows(
+        _steps: &Steps,
+        rows: &UserRows,
+        selected: impl Iterator<Item = usize>,
+        users: &mut Users,
+    ) -> Result<()> {
+        let counting = selected.filter(|&row| rows.masks[row] != 0 && !rows.users.is_null(row));
+        // Where a table is in order of users, the many rows of one are one look at the table of users.
+        let mut run: Option<(usize, u64)> = None;
+        for row in counting {
+            match &mut run {
+                Some((first, mask)) if rows.users.is_seen_equal(*first, row) => *mask |= rows.masks[row],
+                _ => {
+                    if let Some((first, mask)) = run.replace((row, rows.masks[row])) {
+                        users.add(rows.users.hash(first).into(), mask);
+                    }
+                }
+            }
+        }
+        if let Some((first, mask)) = run {
+            users.add(rows.users.hash(first).into(), mask);
+        }
+        Ok(())
+    }
+
     fn answers(steps: &Steps, groups: &[Users]) -> Result<ArrayRef> {
         let steps = steps.steps;
         if i32::try_from(groups.len() * steps).is_err() {

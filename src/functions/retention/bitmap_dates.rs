@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Date32Builder, ListBuilder};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
@@ -36,13 +36,7 @@ impl ScalarUDFImpl for BitmapDates {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        match types {
-            [bitmap] => Ok(vec![rollup::bitmap_type(NAME, 1, bitmap)?]),
-            _ => plan_err!(
-                "{NAME}: takes one bitmap made by active_bitmap(ts, unit), found {} arguments",
-                types.len()
-            ),
-        }
+        rollup::one_bitmap(NAME, types, types.len())
     }
 
     fn return_type(&self, _types: &[DataType]) -> Result<DataType> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Documentation;
 
 use super::lifecycle::Lifecycle;
@@ -30,15 +30,7 @@ impl FoldFunction for LifecycleRollup {
     type Rows = Bitmaps;
 
     fn coerce_types(types: &[DataType]) -> Result<Vec<DataType>> {
-        let len = call::len_without_options(types);
-        if len != 1 {
-            return plan_err!(
-                "{NAME}: takes one bitmap made by active_bitmap(ts, unit), found {len} arguments"
-            );
-        }
-        let mut types = types.to_vec();
-        types[0] = rollup::bitmap_type(NAME, 1, &types[0])?;
-        Ok(types)
+        rollup::one_bitmap(NAME, types, call::len_without_options(types))
     }
 
     fn return_type(_types: &[DataType]) -> Result<DataType> {

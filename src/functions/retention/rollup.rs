@@ -127,6 +127,18 @@ impl<T: Tally> Fold for Rollup<T> {
     }
 }
 
+/// The types of a call of `len` arguments, options aside, that must be one bitmap.
+pub(super) fn one_bitmap(function: &str, types: &[DataType], len: usize) -> Result<Vec<DataType>> {
+    if len != 1 {
+        return plan_err!(
+            "{function}: takes one bitmap made by active_bitmap(ts, unit), found {len} arguments"
+        );
+    }
+    let mut types = types.to_vec();
+    types[0] = bitmap_type(function, 1, &types[0])?;
+    Ok(types)
+}
+
 /// The type that a bitmap argument is coerced to.
 pub(super) fn bitmap_type(function: &str, position: usize, data_type: &DataType) -> Result<DataType> {
     match data_type {

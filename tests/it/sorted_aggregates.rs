@@ -1,0 +1,135 @@
+//! Rows in order of their groups are grouped without a hash table; the groups are those of DataFusion's own operator.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::compute::{SortColumn, cast, lexsort_to_indices, take_record_batch};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::col;
+use footfall::Engine;
+
+use crate::support::{Random, ask, ask_sorted, engine, try_ask};
+
+/// Users whose texts stand in a view, do not, and differ only behind its end.
+const USERS: [Option<&str>; 9] = [
+    None,
+    Some(""),
+    Some("a"),
+    Some("b"),
+    Some("twelve bytes"),
+    Some("oVsO64qkF5oBu0tX1234567890Ab"),
+    Some("oVsO64qkF5oBu0tX1234567890Ac"),
+    Some("oVsO64qkF5oBu0tX"),
+    Some("z"),
+];
+
+const QUESTIONS: [&str; 9] = [
+    "SELECT u, count(*), sum(n), min(n), max(n), avg(n) FROM t GROUP BY u",
+    "SELECT u, count(*) FILTER (WHERE n > 2), count(n), count(DISTINCT n) FROM t GROUP BY u",
+    "SELECT DISTINCT u FROM t",
+    "SELECT count(DISTINCT u) FROM t",
+    "SELECT u, k, count(*), sum(n) FROM t GROUP BY u, k",
+    "SELECT k, u, bool_or(n > 3), max(k) FROM t GROUP BY k, u",
+    "SELECT u, window_funnel(3, n, k = 1, k = 2), retention(k = 1, k = 2), uniq_up_to(2, k) FROM t GROUP BY u",
+    "SELECT c, count(*) FROM (SELECT u, count(*) AS c FROM t WHERE n > 1 GROUP BY u) GROUP BY c",
+    "SELECT u, median(n), array_agg(n ORDER BY n) FROM t GROUP BY u",
+];
+
+#[test]
+fn groups_are_those_of_a_hash_table() {
+    // Expected: DataFusion's own operator over the same rows.
+    let mut sorted = 0;
+    for text in [DataType::Utf8View, DataType::Utf8, DataType::Int32] {
+        for (rows, batch) in [(1, 1), (40, 3), (500, 7), (500, 64), (3_000, 512), (9_000, 8_192)] {
+            let engine = engine(1, batch);
+            load(&engine, rows, batch, &text);
+            for question in QUESTIONS {
+                ask(&engine, "SET footfall.sorted_aggregates = false");
+                let expected = ask_sorted(&engine, question);
+                assert!(!is_sorted(&engine, question), "{question}");
+                ask(&engine, "SET footfall.sorted_aggregates = true");
+                assert_eq!(ask_sorted(&engine, question), expected, "{text} {rows} {batch}: {question}");
+                sorted += usize::from(is_sorted(&engine, question));
+            }
+        }
+    }
+    // All but the last, which asks for an order inside its groups.
+    assert_eq!(sorted, 3 * 6 * (QUESTIONS.len() - 1));
+}
+
+#[test]
+fn groups_come_in_order_and_soon() {
+    // Expected: the table's own order; 64 groups are in the first batch, so a LIMIT does not read the whole table.
+    let engine = engine(1, 8_192);
+    load(&engine, 9_000, 100, &DataType::Int32);
+    let rows = ask(&engine, "SELECT u, count(*) FROM t GROUP BY u ORDER BY u NULLS FIRST");
+    let users: Vec<i32> = rows.iter().skip(1).map(|row| row[0].parse().expect("a number")).collect();
+    assert!(users.is_sorted() && users.len() > 1_000, "{} users", users.len());
+    let plan = ask(&engine, "EXPLAIN ANALYZE SELECT u, count(*) FROM t GROUP BY u LIMIT 3");
+    let plan = plan.concat().concat();
+    let scan = plan.lines().find(|line| line.contains("DataSourceExec")).expect("a scan");
+    let read =
+        scan.split("output_rows=").nth(1).and_then(|rest| rest.split([',', ']']).next()).expect("rows");
+    // `900`, or `1.20 K`.
+    let read = match read.strip_suffix(" K") {
+        Some(thousands) => thousands.parse::<f64>().map(|thousands| thousands * 1000.0),
+        None => read.parse::<f64>(),
+    };
+    assert!(read.is_ok_and(|read| read < 2_000.0), "{scan}");
+}
+
+#[test]
+fn memory_that_does_not_suffice_is_an_error() {
+    // Expected: an error that names the operator: one group cannot be given out in parts.
+    let options = footfall::EngineOptions {
+        target_partitions: Some(1),
+        memory_limit: Some(100_000),
+        ..Default::default()
+    };
+    let engine = Engine::new(&options).expect("an engine");
+    let numbers: Int64Array = (0..200_000).collect();
+    let users: Int32Array = (0..200_000).map(|_| Some(1)).collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![("u", Arc::new(users)), ("n", Arc::new(numbers))];
+    let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+    register(&engine, vec![batch], &["u"]);
+    let error = try_ask(&engine, "SELECT u, array_agg(n) FROM t GROUP BY u").expect_err("too little memory");
+    let error = error.to_string();
+    assert!(error.contains("Resources exhausted") && error.contains("SortedAggregateExec"), "{error}");
+}
+
+fn is_sorted(engine: &Engine, question: &str) -> bool {
+    ask(engine, &format!("EXPLAIN {question}")).concat().concat().contains("SortedAggregateExec")
+}
+
+/// A table in order of (u, k), NULL first.
+fn load(engine: &Engine, rows: usize, batch: usize, users: &DataType) {
+    let mut random = Random((rows * 31 + batch) as u64);
+    let user: ArrayRef = if *users == DataType::Int32 {
+        let users: Int32Array =
+            (0..rows).map(|_| Some(random.below(rows / 2 + 1) as i32).filter(|user| *user > 0)).collect();
+        Arc::new(users)
+    } else {
+        let texts: StringArray = (0..rows).map(|_| USERS[random.below(USERS.len())]).collect();
+        cast(&texts, users).expect("texts")
+    };
+    let k: Int32Array = (0..rows).map(|_| Some(random.below(4) as i32).filter(|k| *k > 0)).collect();
+    let n: Int64Array = (0..rows).map(|_| Some(random.below(6) as i64).filter(|n| *n > 0)).collect();
+    let columns: Vec<(&str, ArrayRef, bool)> =
+        vec![("u", user, true), ("k", Arc::new(k), true), ("n", Arc::new(n), true)];
+    let all = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+    let order: Vec<SortColumn> =
+        (0..2).map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None }).collect();
+    let all = take_record_batch(&all, &lexsort_to_indices(&order, None).expect("an order")).expect("rows");
+    let batches = (0..rows).step_by(batch).map(|start| all.slice(start, batch.min(rows - start))).collect();
+    register(engine, batches, &["u", "k"]);
+}
+
+fn register(engine: &Engine, batches: Vec<RecordBatch>, order: &[&str]) {
+    let order = order.iter().map(|column| col(*column).sort(true, true)).collect();
+    let table = MemTable::try_new(batches[0].schema(), vec![batches])
+        .expect("batches of one schema")
+        .with_sort_order(vec![order]);
+    let _ = engine.context().deregister_table("t");
+    engine.context().register_table("t", Arc::new(table)).expect("a free name");
+}
