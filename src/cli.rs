@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use footfall::EngineOptions;
-use footfall::ask::{Format, Given, plain};
+use footfall::ask::{Format, Given, Period, plain};
 
 /// Behavioural analytics as SQL: who came, what they did, where they left, who came back.
 #[derive(Debug, Parser)]
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Functions(FunctionsArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Limits {
     /// Memory that queries and landing may hold, such as 512MB or 2GB (of 1024s)
     #[arg(long, global = true, value_name = "SIZE", value_parser = bytes, help_heading = "Limits")]
@@ -62,11 +62,26 @@ pub(crate) struct Limits {
     /// No messages and no progress, only results and errors
     #[arg(long, short, global = true, help_heading = "Limits")]
     pub(crate) quiet: bool,
+    /// Only read the store: no statement may change anything, no file is a table, 256 kB of SQL; unless told otherwise
+    /// 30 s and 1 GB
+    #[arg(long, global = true, help_heading = "Limits")]
+    pub(crate) read_only: bool,
+    /// How an error is told: for people, or as one line of JSON
+    #[arg(long, global = true, value_name = "FORM", default_value = "text", value_parser = PossibleValuesParser::new(["text", "json"]), help_heading = "Limits")]
+    pub(crate) errors: String,
 }
 
 impl Limits {
     pub(crate) fn engine_options(&self) -> EngineOptions {
-        EngineOptions { threads: self.threads, memory_limit: self.memory_limit, ..EngineOptions::default() }
+        EngineOptions { threads: self.threads, memory_limit: self.memory(), ..EngineOptions::default() }
+    }
+
+    pub(crate) fn memory(&self) -> Option<usize> {
+        self.memory_limit.or(self.read_only.then_some(1 << 30))
+    }
+
+    pub(crate) fn time(&self) -> Option<Duration> {
+        self.timeout.or(self.read_only.then_some(Duration::from_secs(30)))
     }
 }
 
@@ -143,7 +158,7 @@ pub(crate) struct ParameterArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// Folder of the store
-    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR", required_unless_present = "list")]
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR", required_unless_present_any = ["list", "test"])]
     pub(crate) store: Option<PathBuf>,
     /// Folder of .sql files to run instead of the built-in reports
     #[arg(long, value_name = "DIR")]
@@ -154,6 +169,12 @@ pub(crate) struct ReportArgs {
     /// List the reports with their parameters
     #[arg(long)]
     pub(crate) list: bool,
+    /// With --list: as JSON, with columns, charts and checks
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
+    /// Run the tests of the pack, DIR/tests/*.sql, and no report
+    #[arg(long, requires = "pack", conflicts_with_all = ["list", "output"])]
+    pub(crate) test: bool,
     /// One local day: the same as --from and --to
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     pub(crate) date: Option<String>,
@@ -165,12 +186,42 @@ pub(crate) struct ReportArgs {
     pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) parameters: ParameterArgs,
-    /// Form of the rows
-    #[arg(long, default_value = "markdown", value_parser = formats())]
-    pub(crate) format: Format,
-    /// Write one file per report into this folder instead of stdout; each is whole or missing
+    /// Form of the rows; html: one page for a browser that shows all reports
+    #[arg(long, default_value = "markdown", value_parser = forms())]
+    pub(crate) format: Form,
+    /// Language of the page
+    #[arg(long, default_value = "zh", value_parser = PossibleValuesParser::new(["zh", "en"]))]
+    pub(crate) lang: String,
+    /// Write one file per report into this folder instead of stdout, all of them at once, with a run.json
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) batch: BatchArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BatchArgs {
+    /// Run the reports for each day, week or month from --from to --to on its own, into a folder of its own in -o DIR
+    #[arg(long, value_name = "PERIOD", value_parser = PossibleValuesParser::new(Period::NAMES), requires = "output", help_heading = "Batch")]
+    pub(crate) each: Option<String>,
+    /// Run only what is not there yet, and what may be another answer by now: late events, another query
+    #[arg(long, requires = "each", help_heading = "Batch")]
+    pub(crate) changed: bool,
+    /// Run only what the last run did not finish
+    #[arg(long, requires = "each", conflicts_with = "changed", help_heading = "Batch")]
+    pub(crate) retry: bool,
+    /// Say what would run and why, and run nothing
+    #[arg(long, requires = "each", help_heading = "Batch")]
+    pub(crate) plan: bool,
+    /// Go on after a failure; the exit code is 1 all the same
+    #[arg(long, requires = "each", help_heading = "Batch")]
+    pub(crate) keep_going: bool,
+    /// How progress is shown: a bar on a terminal, or a line each 10 seconds
+    #[arg(long, value_name = "FORM", default_value = "auto", value_parser = PossibleValuesParser::new(["auto", "plain", "none"]), help_heading = "Batch")]
+    pub(crate) progress: String,
+    /// Sum up what was done as one line of JSON, the last one on stdout
+    #[arg(long, value_name = "FORM", value_parser = PossibleValuesParser::new(["json"]), requires = "output", help_heading = "Batch")]
+    pub(crate) summary: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -258,6 +309,21 @@ pub(crate) struct DemoArgs {
 pub(crate) struct FunctionsArgs {
     /// A function's name
     pub(crate) name: Option<String>,
+}
+
+/// What a run of reports writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Rows(Format),
+    Page,
+}
+
+fn forms() -> impl TypedValueParser<Value = Form> {
+    let names: Vec<&str> = Format::NAMES.into_iter().chain(["html"]).collect();
+    PossibleValuesParser::new(names).try_map(|name| match name.as_str() {
+        "html" => Ok(Form::Page),
+        name => name.parse::<Format>().map(Form::Rows).map_err(|e| plain(&e)),
+    })
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {

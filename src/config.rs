@@ -20,6 +20,9 @@ extensions_options! {
         /// Group rows that come in order of their groups by comparing each with the one before it.
         /// Off: by a hash table. For comparison only.
         pub sorted_aggregates: bool, default = true
+        /// Refuse all that does more than read: tables, rows, files and settings stay as they are. Once on it stays on, because
+        /// `SET` is refused, too.
+        pub read_only: bool, default = false
         /// Read only the days that a filter on a session view can depend on.
         /// Off: the views read all days. For comparison only.
         pub bound_days: bool, default = true

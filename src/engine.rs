@@ -3,6 +3,10 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider,
+};
 use datafusion::common::Result;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -79,6 +83,12 @@ impl Engine {
         Self::over(store, store.snapshot().await?, options).await
     }
 
+    /// As [`Engine::with_store`], over the version that was the newest when the store was opened.
+    #[cfg(feature = "store")]
+    pub async fn as_opened(store: &Store, options: &EngineOptions) -> Result<Self> {
+        Self::over(store, store.opened().clone(), options).await
+    }
+
     #[cfg(feature = "store")]
     async fn over(store: &Store, snapshot: Snapshot, options: &EngineOptions) -> Result<Self> {
         let engine = Self::new(options)?;
@@ -97,6 +107,23 @@ impl Engine {
         Ok(engine)
     }
 
+    /// A session with the same tables that only reads: statements given through [`crate::ask`] that would change tables,
+    /// files or settings are refused, and no file is a table.
+    pub async fn read_only(self) -> Result<Self> {
+        if let Some(options) = self
+            .context
+            .state_ref()
+            .write()
+            .config_mut()
+            .options_mut()
+            .extensions
+            .get_mut::<FootfallOptions>()
+        {
+            options.read_only = true;
+        }
+        Ok(Self { context: with_tables(&self.context, own_tables(&self.context).await?)? })
+    }
+
     /// Plans one statement.
     pub async fn sql(&self, sql: &str) -> Result<DataFrame> {
         self.context.sql(sql).await
@@ -113,6 +140,33 @@ impl Engine {
         let options = config.options().extensions.get::<FootfallOptions>();
         options.map_or_else(|| FootfallOptions::default().time_zone, |options| options.time_zone.clone())
     }
+}
+
+/// The tables and views of a session, without the files that a name in quotes stands for.
+pub(crate) async fn own_tables(context: &SessionContext) -> Result<MemorySchemaProvider> {
+    let options = context.copied_config().options().catalog.clone();
+    let own = MemorySchemaProvider::new();
+    let known = context.catalog(&options.default_catalog).and_then(|it| it.schema(&options.default_schema));
+    if let Some(known) = known {
+        for name in known.table_names() {
+            if let Some(table) = known.table(&name).await? {
+                own.register_table(name, table)?;
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// The session with these tables in place of its own.
+pub(crate) fn with_tables(context: &SessionContext, tables: MemorySchemaProvider) -> Result<SessionContext> {
+    let state = context.state();
+    let options = state.config().options().catalog.clone();
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema(&options.default_schema, Arc::new(tables))?;
+    let catalogs = MemoryCatalogProviderList::new();
+    catalogs.register_catalog(options.default_catalog, Arc::new(catalog));
+    let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(Arc::new(catalogs)).build();
+    Ok(SessionContext::new_with_state(state))
 }
 
 impl std::fmt::Debug for Engine {

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use datafusion::common::{DataFusionError, Result};
-use footfall::ask::{Usage, plain};
+use footfall::ask::{Usage, error_json, message_json, plain};
 
 use cli::{Cli, Command};
-use commands::Outcome;
+use commands::{Outcome, watchdog};
 
 // Landing and sorting free large vectors on other threads than those that made them; glibc's allocator keeps such
 // memory, so that the limit on memory would hold in our books only.
@@ -27,6 +28,14 @@ const BLOCKING_THREADS: usize = 20;
 
 async fn run(cli: Cli) -> Result<Outcome> {
     let Cli { command, limits } = cli;
+    let writes = matches!(
+        command,
+        Command::Land(_) | Command::Compact(_) | Command::Vacuum(_) | Command::Generate(_) | Command::Demo(_)
+    );
+    if limits.read_only && writes {
+        let message = "--read-only is for commands that ask, not for those that write";
+        return Err(DataFusionError::External(Box::new(Usage(message.to_string()))));
+    }
     match command {
         Command::Land(args) => commands::land::run(&args, &limits).await,
         Command::Sql(args) => commands::sql::run(&args, &limits).await,
@@ -42,7 +51,11 @@ async fn run(cli: Cli) -> Result<Outcome> {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return refused(&e),
+    };
+    let in_json = cli.limits.errors == "json";
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.max_blocking_threads(BLOCKING_THREADS);
     if let Some(threads) = cli.limits.threads {
@@ -55,7 +68,11 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let timeout = cli.limits.timeout;
+    let timeout = cli.limits.time();
+    if matches!(cli.command, Command::Sql(_) | Command::Report(_)) {
+        runtime.spawn(give_up(in_json));
+    }
+    watchdog::start(timeout, cli.limits.memory(), move |code, message| tell(code, message, in_json));
     // On a thread of its own, because planning a deep expression needs more stack than a main thread has.
     let ended = std::thread::scope(|scope| {
         let command = || runtime.block_on(supervise(run(cli), timeout));
@@ -66,7 +83,46 @@ fn main() -> ExitCode {
     });
     // What is still in the middle of a batch is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    exit_code(ended, timeout)
+    exit_code(ended, timeout, in_json)
+}
+
+/// Ends a query that keeps its thread to itself, so that the ordinary way is not heard.
+async fn give_up(in_json: bool) {
+    interrupted().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    cancelled(in_json);
+    std::process::exit(130);
+}
+
+fn cancelled(in_json: bool) {
+    if in_json {
+        tell(130, "cancelled", true);
+    } else {
+        eprintln!("cancelled");
+    }
+}
+
+/// What clap says about words that it does not understand; help and the version are no errors.
+fn refused(error: &clap::Error) -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    let in_json = words.iter().any(|word| word == "--errors=json")
+        || words.windows(2).any(|pair| pair[0] == "--errors" && pair[1] == "json");
+    if !in_json || matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    tell(2, message, true);
+    ExitCode::from(2)
+}
+
+/// An error that is no value of ours, in the form that was asked for.
+fn tell(code: u8, message: &str, in_json: bool) {
+    if in_json {
+        eprintln!("{}", message_json(message, code));
+    } else {
+        eprintln!("error: {message}");
+    }
 }
 
 enum Ended {
@@ -110,7 +166,7 @@ async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-fn exit_code(ended: Ended, timeout: Option<Duration>) -> ExitCode {
+fn exit_code(ended: Ended, timeout: Option<Duration>, in_json: bool) -> ExitCode {
     match ended {
         Ended::ByItself(Ok(Outcome::Done)) => ExitCode::SUCCESS,
         Ended::ByItself(Ok(Outcome::Rejected)) => ExitCode::from(3),
@@ -120,20 +176,25 @@ fn exit_code(ended: Ended, timeout: Option<Duration>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ended::ByItself(Err(e)) => {
-            eprintln!("error: {}", plain(&e));
             let is_usage = matches!(&e, DataFusionError::External(inner) if inner.is::<Usage>());
-            ExitCode::from(if is_usage { 2 } else { 1 })
+            let code = if is_usage { 2 } else { 1 };
+            if in_json {
+                eprintln!("{}", error_json(&e, code));
+            } else {
+                eprintln!("error: {}", plain(&e));
+            }
+            ExitCode::from(code)
         }
         Ended::Panicked => {
-            eprintln!("error: a bug in Footfall, please report it with the message above");
+            tell(1, "a bug in Footfall, please report it with the message above", in_json);
             ExitCode::from(1)
         }
         Ended::TimedOut => {
-            eprintln!("error: not done within {:?}", timeout.unwrap_or_default());
+            tell(4, &format!("not done within {:?}", timeout.unwrap_or_default()), in_json);
             ExitCode::from(4)
         }
         Ended::Cancelled => {
-            eprintln!("cancelled");
+            cancelled(in_json);
             ExitCode::from(130)
         }
     }

@@ -1,11 +1,22 @@
--- title: Pages (受访页, 页面详情)
+-- title: Pages by day | 页面详情（日）
 -- question: For each day, which pages were visited, by how many, for how long, and where did people enter, leave and share?
 -- param from date = first_day : first day
 -- param to date = last_day : last day
+-- column ref_date = day | 日期 : the local day, yyyymmdd
+-- column page_path = page | 页面路径 : path without query; empty: page views or shares that name no page
+-- column page_visit_pv = visits | 访问次数 : page views of the page, repeats counted
+-- column page_visit_uv = visitors | 访问人数 : distinct users with a view of the page
+-- column page_staytime_pv = stay per visit | 次均停留时长 : stay of the page in whole seconds / its visits, seconds, single precision with
+--   6 decimals; empty without visits
+-- column entrypage_pv = entries | 入口页次数 : opens of the day whose first page it is
+-- column exitpage_pv = exits | 退出页次数 : opens of the day whose last page it is
+-- column page_share_pv = shares | 分享次数 : shares of the page
+-- column page_share_uv = sharers | 分享人数 : distinct users who shared the page
+-- column exit_rate = exit rate | 退出率 : exits / visits of the page, fraction of 1, 4 decimals, rounded half up; empty without visits
+-- check: coalesce(sum(entrypage_pv) = sum(exitpage_pv), true)
+-- check: coalesce(bool_and(page_visit_uv <= page_visit_pv), true)
 -- Visits, visitors and shares belong to their own day; entries, exits and stay to the day on which the open starts.
 -- So entries = exits = opens, and the stays of the pages add up to the day's stay.
--- page_staytime_pv is the stay of the page in whole seconds / its visits, in single precision with 6 decimals.
--- exit_rate is exits / visits of the page, 4 decimals, rounded half up. Both are empty without visits.
 WITH parts AS (
     SELECT
         dt AS day, page,

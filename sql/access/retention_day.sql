@@ -1,15 +1,23 @@
--- title: Retention by day (访问留存)
+-- title: Retention by day | 访问留存（日）
 -- question: Of the users who were new or active on a day, how many were seen again 1 to 7, 14 and 30 days later?
--- The newest day in the store counts as finished: land whole days before asking.
+-- days: ..to+30
 -- param from date = first_day : first day of the cohorts
 -- param to date = last_day : last day of the cohorts
--- kind: visit_uv_new is the cohort of users whose first visit ever fell on ref_date, visit_uv all who visited on it.
--- value is a head count: the size of the cohort at key 0, those seen again exactly `key` days later at the others.
--- rate is value / size of the cohort, 4 decimals, rounded half up.
+-- column ref_date = cohort | 日期 : day of the cohort, yyyymmdd
+-- column kind = cohort of | 用户类型 : visit_uv_new: users whose first visit ever fell on ref_date; visit_uv: all who visited on it
+-- column key = days later | 天数 : 0 to 7, 14 and 30
+-- column value = users | 人数 : head count: the size of the cohort at key 0, those of it seen again exactly `key` periods later at the
+--   others; empty where that period has not begun
+-- column rate = retention rate | 留存率 : value / size of the cohort, fraction of 1, 4 decimals, rounded half up; empty without a cohort
+-- column complete = complete | 已完整 : false: the period of that key is not over at the newest event
+-- chart: heat x=key y=ref_date value=rate series=kind
+-- check: coalesce(bool_and(rate between 0 and 1), true)
+-- The newest day in the store counts as finished: land whole days before asking.
 -- A day beyond the newest event is a row with complete = false and no value yet.
 WITH
-days AS (
-    SELECT unnest(generate_series($from, $to, INTERVAL '1 day')) AS day
+periods AS (
+    SELECT CAST(day AS DATE) AS day
+    FROM (SELECT unnest(generate_series($from, $to, INTERVAL '1 day')) AS day)
 ),
 keys AS (
     SELECT key FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (14), (30)) AS keys(key)
@@ -17,48 +25,60 @@ keys AS (
 newest AS (
     SELECT max(dt) AS newest FROM events
 ),
-active AS (
-    SELECT DISTINCT user_id, dt FROM visits WHERE dt >= $from AND dt <= $to + INTERVAL '30 days'
+visited AS (
+    SELECT user_id, active_bitmap(dt, 'day') AS visits
+    FROM visits
+    WHERE dt >= $from AND dt <= $to + 30
+    GROUP BY user_id
+),
+arrived AS (
+    SELECT user_id, active_bitmap(first_dt, 'day') AS arrival
+    FROM users
+    WHERE first_dt >= $from AND first_dt <= $to
+    GROUP BY user_id
+),
+rolled AS (
+    SELECT
+        retention_rollup(arrival, visits, 30, {from: $from, to: $to}) AS of_new,
+        retention_rollup(visits, 30, {kind: 'recurring', from: $from, to: $to}) AS of_active
+    FROM visited
+    FULL JOIN arrived ON arrived.user_id = visited.user_id
+),
+lines AS (
+    SELECT place, kind, unnest(CASE place WHEN 1 THEN of_new ELSE of_active END) AS line
+    FROM rolled
+    CROSS JOIN (VALUES (1, 'visit_uv_new'), (2, 'visit_uv')) AS kinds(place, kind)
 ),
 returned AS (
     SELECT
-        cohort.dt AS day,
-        later.dt - cohort.dt AS key,
-        count(*) AS visit_uv,
-        count(*) FILTER (WHERE cohort.dt = users.first_dt) AS visit_uv_new
-    FROM active AS cohort
-    JOIN users ON users.user_id = cohort.user_id
-    JOIN active AS later
-        ON later.user_id = cohort.user_id AND later.dt - cohort.dt IN (0, 1, 2, 3, 4, 5, 6, 7, 14, 30)
-    WHERE cohort.dt <= $to
-    GROUP BY 1, 2
-),
-cells AS (
-    SELECT
-        days.day AS day,
-        keys.key AS key,
-        newest.newest - days.day >= keys.key AS complete,
-        coalesce(returned.visit_uv_new, 0) AS visit_uv_new,
-        coalesce(returned.visit_uv, 0) AS visit_uv
-    FROM days
-    CROSS JOIN keys
-    CROSS JOIN newest
-    LEFT JOIN returned ON returned.day = days.day AND returned.key = keys.key
-),
-counted AS (
-    SELECT day, 1 AS place, 'visit_uv_new' AS kind, key, complete, CASE WHEN complete THEN visit_uv_new END AS value FROM cells
-    UNION ALL
-    SELECT day, 2 AS place, 'visit_uv' AS kind, key, complete, CASE WHEN complete THEN visit_uv END AS value FROM cells
+        place,
+        line['cohort'] AS day,
+        line['offset'] AS key,
+        CASE line['offset'] WHEN 0 THEN line['size'] ELSE line['users'] END AS users
+    FROM lines
 ),
 sized AS (
-    SELECT *, nullif(max(CASE WHEN key = 0 THEN value END) OVER (PARTITION BY day, kind), 0) AS size FROM counted
+    SELECT
+        periods.day AS day,
+        kinds.place AS place,
+        kinds.kind AS kind,
+        keys.key AS key,
+        newest.newest - periods.day >= keys.key AS begun,
+        newest.newest - periods.day >= keys.key AS complete,
+        coalesce(returned.users, 0) AS users,
+        max(CASE WHEN keys.key = 0 THEN returned.users END) OVER (PARTITION BY periods.day, kinds.place) AS size
+    FROM periods
+    CROSS JOIN keys
+    CROSS JOIN (VALUES (1, 'visit_uv_new'), (2, 'visit_uv')) AS kinds(place, kind)
+    CROSS JOIN newest
+    LEFT JOIN returned ON returned.place = kinds.place AND returned.day = periods.day AND returned.key = keys.key
 )
 SELECT
-    to_char(day, '%Y%m%d') AS ref_date,
+    to_char(sized.day, '%Y%m%d') AS ref_date,
     kind,
     key,
-    value,
-    (value * 20000 + size) / (2 * size) / 10000.0 AS rate,
+    CASE WHEN begun THEN users END AS value,
+    CASE WHEN begun THEN (users * 20000 + size) / (2 * nullif(size, 0)) / 10000.0 END AS rate,
     complete
 FROM sized
-ORDER BY day, place, key
+ORDER BY sized.day, place, key

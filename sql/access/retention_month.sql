@@ -1,77 +1,88 @@
--- title: Retention by month (访问留存, 月)
+-- title: Retention by month | 访问留存（月）
 -- question: Of the users who were new or active in a natural month, how many were seen again in the next one?
--- The newest day in the store counts as finished: land whole days before asking.
+-- period: month
+-- days: ..to+61
 -- param from date = first_day : a day of the first cohort's month
 -- param to date = last_day : a day of the last cohort's month
+-- column ref_date = cohort | 日期 : month of the cohort, yyyymm
+-- column kind = cohort of | 用户类型 : visit_uv_new: users whose first visit ever fell in the month; visit_uv: all who visited in it
+-- column key = months later | 月数 : 0 and 1
+-- column value = users | 人数 : head count: the size of the cohort at key 0, those of it seen again exactly `key` periods later at the
+--   others; empty where that period has not begun
+-- column rate = retention rate | 留存率 : value / size of the cohort, fraction of 1, 4 decimals, rounded half up; empty without a cohort
+-- column complete = complete | 已完整 : false: the period of that key is not over at the newest event
+-- chart: heat x=key y=ref_date value=rate series=kind
+-- check: coalesce(bool_and(rate between 0 and 1), true)
+-- The newest day in the store counts as finished: land whole days before asking.
 -- Every month that the range touches is a whole cohort.
--- kind: visit_uv_new is the cohort of users whose first visit ever fell in the month, visit_uv all who visited in it.
--- value is a head count: the size of the cohort at key 0, those seen again in the next month at key 1.
--- rate is value / size of the cohort, 4 decimals, rounded half up.
 -- complete = false: the month of that key is not over at the newest event; before it has begun there is no value.
--- Months are compared by their number, 12 × year + month.
 WITH
-months AS (
-    SELECT unnest(generate_series(CAST(date_trunc('month', $from) AS DATE), $to, INTERVAL '1 month')) AS month
+periods AS (
+    SELECT CAST(day AS DATE) AS day
+    FROM (SELECT unnest(generate_series(CAST(date_trunc('month', $from) AS DATE), $to, INTERVAL '1 month')) AS day)
 ),
 keys AS (
     SELECT key FROM (VALUES (0), (1)) AS keys(key)
 ),
 newest AS (
-    SELECT
-        date_part('year', max(dt)) * 12 + date_part('month', max(dt)) AS open_month,
-        date_part('year', max(dt) + INTERVAL '1 day') * 12 + date_part('month', max(dt) + INTERVAL '1 day') AS next_day_month
-    FROM events
+    SELECT max(dt) AS newest FROM events
 ),
-active AS (
-    SELECT DISTINCT user_id, date_part('year', dt) * 12 + date_part('month', dt) AS month_no
+visited AS (
+    SELECT user_id, active_bitmap(dt, 'month') AS visits
     FROM visits
     WHERE dt >= CAST(date_trunc('month', $from) AS DATE)
-        AND dt < CAST(date_trunc('month', $to) AS DATE) + INTERVAL '2 months'
+        AND dt <= CAST(CAST(date_trunc('month', $to) AS DATE) + INTERVAL '2 months' AS DATE) - 1
+    GROUP BY user_id
+),
+arrived AS (
+    SELECT user_id, active_bitmap(first_dt, 'month') AS arrival
+    FROM users
+    WHERE first_dt >= CAST(date_trunc('month', $from) AS DATE)
+        AND first_dt <= CAST(CAST(date_trunc('month', $to) AS DATE) + INTERVAL '1 month' AS DATE) - 1
+    GROUP BY user_id
+),
+rolled AS (
+    SELECT
+        retention_rollup(arrival, visits, 1, {from: $from, to: $to}) AS of_new,
+        retention_rollup(visits, 1, {kind: 'recurring', from: $from, to: $to}) AS of_active
+    FROM visited
+    FULL JOIN arrived ON arrived.user_id = visited.user_id
+),
+lines AS (
+    SELECT place, kind, unnest(CASE place WHEN 1 THEN of_new ELSE of_active END) AS line
+    FROM rolled
+    CROSS JOIN (VALUES (1, 'visit_uv_new'), (2, 'visit_uv')) AS kinds(place, kind)
 ),
 returned AS (
     SELECT
-        cohort.month_no AS month_no,
-        later.month_no - cohort.month_no AS key,
-        count(*) AS visit_uv,
-        count(*) FILTER (
-            WHERE cohort.month_no = date_part('year', users.first_dt) * 12 + date_part('month', users.first_dt)
-        ) AS visit_uv_new
-    FROM active AS cohort
-    JOIN users ON users.user_id = cohort.user_id
-    JOIN active AS later
-        ON later.user_id = cohort.user_id AND later.month_no - cohort.month_no IN (0, 1)
-    GROUP BY 1, 2
-),
-numbered AS (
-    SELECT month, date_part('year', month) * 12 + date_part('month', month) AS month_no FROM months
-),
-cells AS (
-    SELECT
-        numbered.month AS month,
-        keys.key AS key,
-        newest.open_month >= numbered.month_no + keys.key AS begun,
-        newest.next_day_month > numbered.month_no + keys.key AS complete,
-        coalesce(returned.visit_uv_new, 0) AS visit_uv_new,
-        coalesce(returned.visit_uv, 0) AS visit_uv
-    FROM numbered
-    CROSS JOIN keys
-    CROSS JOIN newest
-    LEFT JOIN returned ON returned.month_no = numbered.month_no AND returned.key = keys.key
-),
-counted AS (
-    SELECT month, 1 AS place, 'visit_uv_new' AS kind, key, complete, CASE WHEN begun THEN visit_uv_new END AS value FROM cells
-    UNION ALL
-    SELECT month, 2 AS place, 'visit_uv' AS kind, key, complete, CASE WHEN begun THEN visit_uv END AS value FROM cells
+        place,
+        line['cohort'] AS day,
+        line['offset'] AS key,
+        CASE line['offset'] WHEN 0 THEN line['size'] ELSE line['users'] END AS users
+    FROM lines
 ),
 sized AS (
-    SELECT *, nullif(max(CASE WHEN key = 0 THEN value END) OVER (PARTITION BY month, kind), 0) AS size FROM counted
+    SELECT
+        periods.day AS day,
+        kinds.place AS place,
+        kinds.kind AS kind,
+        keys.key AS key,
+        newest.newest >= CASE keys.key WHEN 0 THEN periods.day ELSE CAST(periods.day + INTERVAL '1 month' AS DATE) END AS begun,
+        newest.newest + 1 >= CAST(periods.day + CASE keys.key WHEN 0 THEN INTERVAL '1 month' ELSE INTERVAL '2 months' END AS DATE) AS complete,
+        coalesce(returned.users, 0) AS users,
+        max(CASE WHEN keys.key = 0 THEN returned.users END) OVER (PARTITION BY periods.day, kinds.place) AS size
+    FROM periods
+    CROSS JOIN keys
+    CROSS JOIN (VALUES (1, 'visit_uv_new'), (2, 'visit_uv')) AS kinds(place, kind)
+    CROSS JOIN newest
+    LEFT JOIN returned ON returned.place = kinds.place AND returned.day = periods.day AND returned.key = keys.key
 )
 SELECT
-    to_char(month, '%Y%m') AS ref_date,
+    to_char(sized.day, '%Y%m') AS ref_date,
     kind,
     key,
-    value,
-    (value * 20000 + size) / (2 * size) / 10000.0 AS rate,
+    CASE WHEN begun THEN users END AS value,
+    CASE WHEN begun THEN (users * 20000 + size) / (2 * nullif(size, 0)) / 10000.0 END AS rate,
     complete
 FROM sized
-ORDER BY month, place, key
+ORDER BY sized.day, place, key

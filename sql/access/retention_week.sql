@@ -1,16 +1,25 @@
--- title: Retention by week (访问留存, 周)
+-- title: Retention by week | 访问留存（周）
 -- question: Of the users who were new or active in a natural week, how many were seen again 1 to 4 weeks later?
--- The newest day in the store counts as finished: land whole days before asking.
+-- period: week
+-- days: ..to+34
 -- param from date = first_day : a day of the first cohort's week
 -- param to date = last_day : a day of the last cohort's week
+-- column ref_date = cohort | 日期 : Monday and Sunday of the cohort's week, yyyymmdd-yyyymmdd
+-- column kind = cohort of | 用户类型 : visit_uv_new: users whose first visit ever fell in the week; visit_uv: all who visited in it
+-- column key = weeks later | 周数 : 0 to 4
+-- column value = users | 人数 : head count: the size of the cohort at key 0, those of it seen again exactly `key` periods later at the
+--   others; empty where that period has not begun
+-- column rate = retention rate | 留存率 : value / size of the cohort, fraction of 1, 4 decimals, rounded half up; empty without a cohort
+-- column complete = complete | 已完整 : false: the period of that key is not over at the newest event
+-- chart: heat x=key y=ref_date value=rate series=kind
+-- check: coalesce(bool_and(rate between 0 and 1), true)
+-- The newest day in the store counts as finished: land whole days before asking.
 -- Weeks run Monday to Sunday; every week that the range touches is a whole cohort.
--- kind: visit_uv_new is the cohort of users whose first visit ever fell in the week, visit_uv all who visited in it.
--- value is a head count: the size of the cohort at key 0, those seen again exactly `key` weeks later at the others.
--- rate is value / size of the cohort, 4 decimals, rounded half up.
 -- complete = false: the week of that key is not over at the newest event; before it has begun there is no value.
 WITH
-weeks AS (
-    SELECT unnest(generate_series(CAST(date_trunc('week', $from) AS DATE), $to, INTERVAL '7 days')) AS week
+periods AS (
+    SELECT CAST(day AS DATE) AS day
+    FROM (SELECT unnest(generate_series(CAST(date_trunc('week', $from) AS DATE), $to, INTERVAL '7 days')) AS day)
 ),
 keys AS (
     SELECT key FROM (VALUES (0), (1), (2), (3), (4)) AS keys(key)
@@ -18,52 +27,60 @@ keys AS (
 newest AS (
     SELECT max(dt) AS newest FROM events
 ),
-active AS (
-    SELECT DISTINCT user_id, CAST(date_trunc('week', dt) AS DATE) AS week
+visited AS (
+    SELECT user_id, active_bitmap(dt, 'week') AS visits
     FROM visits
-    WHERE dt >= CAST(date_trunc('week', $from) AS DATE)
-        AND dt < CAST(date_trunc('week', $to) AS DATE) + INTERVAL '35 days'
+    WHERE dt >= CAST(date_trunc('week', $from) AS DATE) AND dt <= CAST(date_trunc('week', $to) AS DATE) + 34
+    GROUP BY user_id
+),
+arrived AS (
+    SELECT user_id, active_bitmap(first_dt, 'week') AS arrival
+    FROM users
+    WHERE first_dt >= CAST(date_trunc('week', $from) AS DATE) AND first_dt <= CAST(date_trunc('week', $to) AS DATE) + 6
+    GROUP BY user_id
+),
+rolled AS (
+    SELECT
+        retention_rollup(arrival, visits, 4, {from: $from, to: $to}) AS of_new,
+        retention_rollup(visits, 4, {kind: 'recurring', from: $from, to: $to}) AS of_active
+    FROM visited
+    FULL JOIN arrived ON arrived.user_id = visited.user_id
+),
+lines AS (
+    SELECT place, kind, unnest(CASE place WHEN 1 THEN of_new ELSE of_active END) AS line
+    FROM rolled
+    CROSS JOIN (VALUES (1, 'visit_uv_new'), (2, 'visit_uv')) AS kinds(place, kind)
 ),
 returned AS (
     SELECT
-        cohort.week AS week,
-        (later.week - cohort.week) / 7 AS key,
-        count(*) AS visit_uv,
-        count(*) FILTER (WHERE cohort.week = CAST(date_trunc('week', users.first_dt) AS DATE)) AS visit_uv_new
-    FROM active AS cohort
-    JOIN users ON users.user_id = cohort.user_id
-    JOIN active AS later
-        ON later.user_id = cohort.user_id AND later.week - cohort.week IN (0, 7, 14, 21, 28)
-    WHERE cohort.week <= $to
-    GROUP BY 1, 2
-),
-cells AS (
-    SELECT
-        weeks.week AS week,
-        keys.key AS key,
-        newest.newest - weeks.week >= 7 * keys.key AS begun,
-        newest.newest - weeks.week >= 7 * keys.key + 6 AS complete,
-        coalesce(returned.visit_uv_new, 0) AS visit_uv_new,
-        coalesce(returned.visit_uv, 0) AS visit_uv
-    FROM weeks
-    CROSS JOIN keys
-    CROSS JOIN newest
-    LEFT JOIN returned ON returned.week = weeks.week AND returned.key = keys.key
-),
-counted AS (
-    SELECT week, 1 AS place, 'visit_uv_new' AS kind, key, complete, CASE WHEN begun THEN visit_uv_new END AS value FROM cells
-    UNION ALL
-    SELECT week, 2 AS place, 'visit_uv' AS kind, key, complete, CASE WHEN begun THEN visit_uv END AS value FROM cells
+        place,
+        line['cohort'] AS day,
+        line['offset'] AS key,
+        CASE line['offset'] WHEN 0 THEN line['size'] ELSE line['users'] END AS users
+    FROM lines
 ),
 sized AS (
-    SELECT *, nullif(max(CASE WHEN key = 0 THEN value END) OVER (PARTITION BY week, kind), 0) AS size FROM counted
+    SELECT
+        periods.day AS day,
+        kinds.place AS place,
+        kinds.kind AS kind,
+        keys.key AS key,
+        newest.newest - periods.day >= 7 * keys.key AS begun,
+        newest.newest - periods.day >= 7 * keys.key + 6 AS complete,
+        coalesce(returned.users, 0) AS users,
+        max(CASE WHEN keys.key = 0 THEN returned.users END) OVER (PARTITION BY periods.day, kinds.place) AS size
+    FROM periods
+    CROSS JOIN keys
+    CROSS JOIN (VALUES (1, 'visit_uv_new'), (2, 'visit_uv')) AS kinds(place, kind)
+    CROSS JOIN newest
+    LEFT JOIN returned ON returned.place = kinds.place AND returned.day = periods.day AND returned.key = keys.key
 )
 SELECT
-    to_char(week, '%Y%m%d') || '-' || to_char(week + INTERVAL '6 days', '%Y%m%d') AS ref_date,
+    to_char(sized.day, '%Y%m%d') || '-' || to_char(sized.day + 6, '%Y%m%d') AS ref_date,
     kind,
     key,
-    value,
-    (value * 20000 + size) / (2 * size) / 10000.0 AS rate,
+    CASE WHEN begun THEN users END AS value,
+    CASE WHEN begun THEN (users * 20000 + size) / (2 * nullif(size, 0)) / 10000.0 END AS rate,
     complete
 FROM sized
-ORDER BY week, place, key
+ORDER BY sized.day, place, key

@@ -1,7 +1,18 @@
--- title: Visit trend by day (访问趋势)
+-- title: Visit trend by day | 访问趋势（日）
 -- question: How many opens, visits and visitors did each day have, and how long and deep were they?
+-- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
+-- column ref_date = day | 日期 : the local day, yyyymmdd
+-- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start in the day
+-- column visit_pv = visits | 访问次数 : page views in the day, repeats counted
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view in the day
+-- column visit_uv_new = new users | 新用户数 : distinct users whose first page view ever falls in the day
+-- column stay_time_uv = stay per user | 人均停留时长 : stay of the opens / visitors, seconds, 4 decimals, rounded half up; empty without visitors
+-- column stay_time_session = stay per open | 次均停留时长 : stay of the opens / opens, seconds, 4 decimals, rounded half up; empty without opens
+-- column visit_depth = depth | 平均访问深度 : sum over the opens of their different pages / opens, 4 decimals, rounded half up; empty without opens
+-- chart: line x=ref_date y=session_cnt,visit_pv,visit_uv,visit_uv_new
+-- check: coalesce(bool_and(visit_uv <= visit_pv), true)
 -- A day without events is a row of zeros; an average over nothing is empty.
 -- Opens, their stay and their depth belong to the day on which the open starts; visits and visitors to the day of the visit.
 -- Both stay averages share one numerator: each open's stay in whole seconds, summed. Averages are rounded half up to

@@ -1,7 +1,19 @@
--- title: Visit trend by month (访问趋势, 月)
+-- title: Visit trend by month | 访问趋势（月）
 -- question: How many opens, visits and visitors did each natural month have?
+-- period: month
+-- days: ..to+31
 -- param from date = first_day : a day of the first month
 -- param to date = last_day : a day of the last month
+-- column ref_date = month | 月 : the natural month, yyyymm
+-- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start in the month
+-- column visit_pv = visits | 访问次数 : page views in the month, repeats counted
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view in the month
+-- column visit_uv_new = new users | 新用户数 : distinct users whose first page view ever falls in the month
+-- column stay_time_uv = stay per user | 人均停留时长 : stay of the opens / visitors, seconds, 4 decimals, rounded half up; empty without visitors
+-- column stay_time_session = stay per open | 次均停留时长 : stay of the opens / opens, seconds, 4 decimals, rounded half up; empty without opens
+-- column visit_depth = depth | 平均访问深度 : sum over the opens of their different pages / opens, 4 decimals, rounded half up; empty without opens
+-- chart: line x=ref_date y=session_cnt,visit_pv,visit_uv,visit_uv_new
+-- check: coalesce(bool_and(visit_uv <= visit_pv), true)
 -- Every month that the range touches is counted whole. Opens and visits are sums over the month, people are distinct within it.
 -- A month without events is a row of zeros; an average over nothing is empty. Rounding and days as in the trend by day.
 WITH

@@ -1,7 +1,19 @@
--- title: Visit trend by week (访问趋势, 周)
+-- title: Visit trend by week | 访问趋势（周）
 -- question: How many opens, visits and visitors did each natural week have, Monday to Sunday?
+-- period: week
+-- days: ..to+7
 -- param from date = first_day : a day of the first week
 -- param to date = last_day : a day of the last week
+-- column ref_date = week | 周 : Monday and Sunday of the natural week, yyyymmdd-yyyymmdd
+-- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start in the week
+-- column visit_pv = visits | 访问次数 : page views in the week, repeats counted
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view in the week
+-- column visit_uv_new = new users | 新用户数 : distinct users whose first page view ever falls in the week
+-- column stay_time_uv = stay per user | 人均停留时长 : stay of the opens / visitors, seconds, 4 decimals, rounded half up; empty without visitors
+-- column stay_time_session = stay per open | 次均停留时长 : stay of the opens / opens, seconds, 4 decimals, rounded half up; empty without opens
+-- column visit_depth = depth | 平均访问深度 : sum over the opens of their different pages / opens, 4 decimals, rounded half up; empty without opens
+-- chart: line x=ref_date y=session_cnt,visit_pv,visit_uv,visit_uv_new
+-- check: coalesce(bool_and(visit_uv <= visit_pv), true)
 -- Every week that the range touches is counted whole. Opens and visits are sums over the week, people are distinct within it.
 -- A week without events is a row of zeros; an average over nothing is empty. Rounding and days as in the trend by day.
 WITH

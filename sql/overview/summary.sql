@@ -1,9 +1,19 @@
--- title: Overview (概况)
+-- title: Overview | 概况
 -- question: How did the last day do, against 1 day, 7 days and one month earlier?
+-- days: ..to+1
 -- param to date = last_day : the day
--- Changes are in percent of the earlier day, 2 decimals, rounded half away from zero; empty where the earlier day had nothing.
--- One month earlier is the same day of the previous month, or that month's last day.
+-- column figure = figure | 指标 : the figure's name in the data API
+-- column meaning = meaning | 含义 : its name in Chinese and English, with the unit
+-- column value = value | 数值 : of the day; counts are whole, averages have 4 decimals, rounded half up; an average over nothing is empty
+-- column change_day = vs 1 day earlier | 日环比 : change in percent of the earlier day's value, 2 decimals, rounded half away from zero;
+--   empty where that was 0 or nothing
+-- column change_week = vs 7 days earlier | 周同比 : the same against the day 7 days earlier
+-- column change_month = vs 1 month earlier | 月同比 : the same against the same day of the previous month, or that month's last day
+-- chart: cards figure=figure value=value change=change_day,change_week,change_month
+-- check: count(*) = 10
+-- Opens, their stay and their depth belong to the day on which the open starts; visits, visitors and shares to their own day.
 -- Figures are carried as whole ten-thousandths, so that no sum or quotient is rounded twice.
+-- The days are asked one by one, so that those between them are not read.
 WITH
 compared AS (
     SELECT 'value' AS which, $to AS day
@@ -17,19 +27,41 @@ compared AS (
 opened AS (
     SELECT session_dt AS day, count(*) AS opens, sum(stay_ms / 1000) AS stay_s, sum(depth) AS depth
     FROM sessions
-    WHERE views > 0 AND session_dt >= $to - INTERVAL '1 month' AND session_dt <= $to
+    WHERE views > 0 AND session_dt >= CAST($to - INTERVAL '1 day' AS DATE) AND session_dt <= $to
+    GROUP BY session_dt
+    UNION ALL
+    SELECT session_dt AS day, count(*) AS opens, sum(stay_ms / 1000) AS stay_s, sum(depth) AS depth
+    FROM sessions
+    WHERE views > 0 AND session_dt = CAST($to - INTERVAL '7 days' AS DATE)
+    GROUP BY session_dt
+    UNION ALL
+    SELECT session_dt AS day, count(*) AS opens, sum(stay_ms / 1000) AS stay_s, sum(depth) AS depth
+    FROM sessions
+    WHERE views > 0 AND session_dt = CAST($to - INTERVAL '1 month' AS DATE)
     GROUP BY session_dt
 ),
 visited AS (
     SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
     FROM visits
-    WHERE dt >= $to - INTERVAL '1 month' AND dt <= $to
+    WHERE dt >= CAST($to - INTERVAL '1 day' AS DATE) AND dt <= $to
+    GROUP BY dt
+    UNION ALL
+    SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
+    FROM visits
+    WHERE dt = CAST($to - INTERVAL '7 days' AS DATE)
+    GROUP BY dt
+    UNION ALL
+    SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
+    FROM visits
+    WHERE dt = CAST($to - INTERVAL '1 month' AS DATE)
     GROUP BY dt
 ),
 shared AS (
     SELECT dt AS day, count(*) AS shares, count(DISTINCT user_id) AS sharers
     FROM shares
-    WHERE dt >= $to - INTERVAL '1 month' AND dt <= $to
+    WHERE dt IN (
+        $to, CAST($to - INTERVAL '1 day' AS DATE), CAST($to - INTERVAL '7 days' AS DATE), CAST($to - INTERVAL '1 month' AS DATE)
+    )
     GROUP BY dt
 ),
 arrived AS (

@@ -1,26 +1,45 @@
 //! What a file of SQL says about itself in the comment lines at its top.
 //!
 //! ```sql
-//! -- title: Visit trend by day
+//! -- title: Visit trend by day | 访问趋势
 //! -- question: How many opens and page views did each day have,
 //! --   and how long did the visitors stay?
 //! -- param from date = first_day : first local day
 //! -- param grain text = day in (day, week, month) : what one row is
+//! -- column visit_uv = visitors | 访问人数 : distinct users with a page view
+//! -- chart: line x=ref_date y=visit_uv
+//! -- check: visit_uv >= 0
+//! -- json: object
+//! -- days: from-2..to+1
+//! -- period: day
 //! ```
 //! A line that is indented further belongs to the line before it. Other comment lines are for the reader of the file.
+//! `json: object` is for a report whose rows are each a whole answer: one row is one object, not an array of one. `days` says
+//! on the events of which days the answer depends, where less than what the query reads; `period` for which stretch of the
+//! calendar the report is made.
 
 use datafusion::common::Result;
 
 use crate::ask::errors::Usage;
+use crate::ask::header_lines::{Chart, Check, ColumnNote, Label, Period, Reach};
 use crate::ask::parameters::Parameter;
 use crate::ask::script::Source;
+use crate::error::did_you_mean;
 
 /// The header of a text of SQL; all of it may be absent.
 #[derive(Debug, Clone, Default)]
 pub struct Header {
-    pub title: Option<String>,
+    pub title: Option<Label>,
     pub question: Option<String>,
     pub parameters: Vec<Parameter>,
+    /// What the result's columns mean, in their order; empty where nobody says.
+    pub columns: Vec<ColumnNote>,
+    pub charts: Vec<Chart>,
+    pub checks: Vec<Check>,
+    /// In JSON a row is an answer of its own: one row is an object, not an array of one.
+    pub json_object: bool,
+    pub days: Option<Reach>,
+    pub period: Option<Period>,
 }
 
 impl Header {
@@ -28,22 +47,75 @@ impl Header {
     pub fn parse(source: &Source) -> Result<Self> {
         let mut header = Self::default();
         for (line, text) in entries(&source.text) {
-            if let Some(title) = text.strip_prefix("title:") {
-                header.title = Some(title.trim().to_string());
-            } else if let Some(question) = text.strip_prefix("question:") {
-                header.question = Some(question.trim().to_string());
-            } else if let Some(declaration) = text.strip_prefix("param ") {
-                let parameter = parameter(declaration)
-                    .map_err(|reason| Usage::error(format!("{}:{line}: {reason}", source.name)))?;
-                if header.parameters.iter().any(|known| known.name == parameter.name) {
-                    let message =
-                        format!("{}:{line}: parameter {} is declared twice", source.name, parameter.name);
-                    return Err(Usage::error(message));
+            header
+                .entry(line, &text)
+                .map_err(|reason| Usage::error(format!("{}:{line}: {reason}", source.name)))?;
+        }
+        header
+            .check_charts()
+            .map_err(|(line, reason)| Usage::error(format!("{}:{line}: {reason}", source.name)))?;
+        Ok(header)
+    }
+
+    fn entry(&mut self, line: usize, text: &str) -> std::result::Result<(), String> {
+        if let Some(title) = text.strip_prefix("title:") {
+            self.title = Some(Label::parse(title).map_err(|reason| format!("title: {reason}"))?);
+        } else if let Some(question) = text.strip_prefix("question:") {
+            self.question = Some(question.trim().to_string());
+        } else if let Some(declaration) = text.strip_prefix("param ") {
+            let parameter = parameter(declaration)?;
+            if self.parameters.iter().any(|known| known.name == parameter.name) {
+                return Err(format!("parameter {} is declared twice", parameter.name));
+            }
+            self.parameters.push(parameter);
+        } else if let Some(note) = text.strip_prefix("column ") {
+            if let Some(note) = ColumnNote::parse(note, line)? {
+                if self.columns.iter().any(|known| known.name == note.name) {
+                    return Err(format!("column {} is explained twice", note.name));
                 }
-                header.parameters.push(parameter);
+                self.columns.push(note);
+            }
+        } else if let Some(chart) = text.strip_prefix("chart:") {
+            self.charts.push(Chart::parse(chart, line)?);
+        } else if let Some(expression) = text.strip_prefix("check:") {
+            let expression = expression.trim().to_string();
+            if expression.is_empty() {
+                return Err("check: without an expression, such as `-- check: sum(share) <= 1`".to_string());
+            }
+            self.checks.push(Check { expression, line });
+        } else if let Some(form) = text.strip_prefix("json:") {
+            match form.trim() {
+                "object" => self.json_object = true,
+                other => {
+                    return Err(format!("json: '{other}' is not object, the only form that is declared"));
+                }
+            }
+        } else if let Some(days) = text.strip_prefix("days:") {
+            self.days = Some(Reach::parse(days.trim()).map_err(|reason| format!("days: {reason}"))?);
+        } else if let Some(period) = text.strip_prefix("period:") {
+            self.period = Some(Period::parse(period.trim()).map_err(|reason| format!("period: {reason}"))?);
+        }
+        Ok(())
+    }
+
+    /// What is drawn must be a column, where the columns are known.
+    fn check_charts(&self) -> std::result::Result<(), (usize, String)> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        for chart in &self.charts {
+            if let Some(unknown) = chart.unknown(&names) {
+                let reason = format!(
+                    "chart {}: '{unknown}' is not one of the columns {}{}",
+                    chart.kind,
+                    names.join(", "),
+                    did_you_mean(unknown, &names)
+                );
+                return Err((chart.line, reason));
             }
         }
-        Ok(header)
+        Ok(())
     }
 }
 

@@ -6,18 +6,24 @@
 //! Everything is checked before anything runs: the syntax of all statements, then the names, types and values of the
 //! parameters. Results are written as they come, except where columns must be aligned.
 
+mod error_json;
 mod errors;
 mod files;
+mod guard;
 mod header;
+mod header_lines;
 mod output;
 mod parameters;
 mod script;
 mod tables;
 
+pub use error_json::{error_json, message_json};
 pub use errors::{Located, Usage, locate, plain};
 pub use files::OutputFile;
 pub use header::Header;
-pub use output::{Format, Numbers, write};
+pub use header_lines::{Chart, ChartKind, Check, ColumnNote, Edge, Label, Period, Reach, Shift};
+pub(crate) use output::cells;
+pub use output::{Format, Numbers, write, write_objects};
 pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
 pub use script::{Parsed, Source, parse};
 
@@ -33,6 +39,7 @@ pub async fn answer(
     statement: &Parsed,
     arguments: &Arguments,
 ) -> Result<Option<DataFrame>> {
+    guard::check_length(context, source)?;
     match plan(context, statement, arguments).await {
         Ok(frame) if !frame.schema().fields().is_empty() => Ok(Some(frame)),
         Ok(frame) => match frame.collect().await {
@@ -45,10 +52,14 @@ pub async fn answer(
 
 async fn plan(context: &SessionContext, statement: &Parsed, arguments: &Arguments) -> Result<DataFrame> {
     let mut bound = statement.statement.clone();
-    tables::register_files(context, &bound).await?;
+    // A session that only reads knows the store's tables and no files.
+    if !guard::only_reads(context) {
+        tables::register_files(context, &bound).await?;
+    }
     arguments.bind(context, &mut bound).await?;
     // Without spans an error cannot point at the column or table it is about.
     context.state_ref().write().config_mut().options_mut().sql_parser.collect_spans = true;
     let plan = context.state().statement_to_plan(bound).await?;
+    guard::check_plan(context, &plan)?;
     context.execute_logical_plan(plan).await
 }

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use crate::ask::{errors, parameters};
+use crate::ask::{errors, guard, parameters};
 
 /// A text of SQL and the name by which errors speak of it.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ pub struct Parsed {
 
 /// The statements of a text, in order; the first syntax error, with its place, if there is one.
 pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
+    guard::check_chains(source)?;
     let mut parser =
         DFParserBuilder::new(source.text.as_str()).build().map_err(|e| errors::syntax(&e, source, 0))?;
     let mut statements = Vec::new();

@@ -1,5 +1,6 @@
 //! The commands, one file each: they connect the words of the command line to the library and print.
 
+pub(crate) mod batch;
 pub(crate) mod compact;
 pub(crate) mod demo;
 pub(crate) mod follow;
@@ -7,12 +8,16 @@ pub(crate) mod functions;
 pub(crate) mod generate;
 pub(crate) mod info;
 pub(crate) mod land;
+pub(crate) mod list;
+pub(crate) mod pack_tests;
 pub(crate) mod preview;
+pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod sql;
 pub(crate) mod users;
 pub(crate) mod vacuum;
 pub(crate) mod verify;
+pub(crate) mod watchdog;
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -35,10 +40,11 @@ pub(crate) enum Outcome {
 
 /// A session over the store, or over files alone.
 async fn engine(store: Option<&Path>, limits: &Limits) -> Result<Engine> {
-    match store {
-        Some(store) => Engine::open(store, &limits.engine_options()).await,
-        None => Engine::new(&limits.engine_options()),
-    }
+    let engine = match store {
+        Some(store) => Engine::open(store, &limits.engine_options()).await?,
+        None => Engine::new(&limits.engine_options())?,
+    };
+    if limits.read_only { engine.read_only().await } else { Ok(engine) }
 }
 
 /// Tells the person at the terminal or the log of a batch run.

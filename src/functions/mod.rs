@@ -19,6 +19,7 @@ pub(crate) mod row_value;
 pub(crate) mod states;
 pub(crate) mod time;
 
+pub(crate) mod charts;
 pub(crate) mod counts;
 pub(crate) mod funnels;
 pub(crate) mod pages;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Function> {
         sequences::functions(),
         paths::functions(),
         counts::functions(),
+        charts::functions(),
         table_forms::functions(),
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! The days a store has events of, which reports take as their range unless told another.
+//! The days a store has events of, which reports take as their range unless told another, and the zone of these days.
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Date32Type;
@@ -10,18 +10,27 @@ use crate::engine::Engine;
 
 const FIRST: &str = "first_day";
 const LAST: &str = "last_day";
+const ZONE: &str = "time_zone";
 
-/// The first and the last local day with an event.
+/// The first and the last local day with an event, and the zone in which days are counted.
 #[derive(Debug, Clone, Default)]
-pub struct Days(Option<(String, String)>);
+pub struct Days {
+    ends: Option<(String, String)>,
+    zone: String,
+}
 
 impl Days {
-    /// Whether any value or default of these parameters is the name of a day.
+    /// Days known already: the first and the last one of a store, if it has events, and its zone.
+    pub fn known(ends: Option<(String, String)>, zone: impl Into<String>) -> Self {
+        Self { ends, zone: zone.into() }
+    }
+
+    /// Whether any value or default of these parameters is the name of a day, or of the zone.
     pub fn are_needed(parameters: &[Parameter], given: &[Given]) -> bool {
-        parameters.iter().filter(|parameter| parameter.kind == ParameterType::Date).any(|parameter| {
+        parameters.iter().any(|parameter| {
             let last = given.iter().rev().find(|given| given.name == parameter.name);
             let text = last.map(|given| &given.value).or(parameter.default.as_ref());
-            text.is_some_and(|text| text == FIRST || text == LAST)
+            text.is_some_and(|text| is_day(parameter, text) || is_zone(parameter, text))
         })
     }
 
@@ -29,7 +38,7 @@ impl Days {
     pub async fn of(engine: &Engine) -> Result<Self> {
         let context = engine.context();
         if !context.table_exist("events")? {
-            return Ok(Self(None));
+            return Ok(Self::known(None, engine.time_zone()));
         }
         let batches = context
             .sql("SELECT min(dt) AS first_day, max(dt) AS last_day FROM events")
@@ -41,15 +50,19 @@ impl Days {
             let days = batch.column(column).as_primitive_opt::<Date32Type>()?;
             days.iter().next().flatten().and_then(Date32Type::to_naive_date_opt)
         };
-        Ok(Self(day(0).zip(day(1)).map(|(first, last)| (first.to_string(), last.to_string()))))
+        let ends = day(0).zip(day(1)).map(|(first, last)| (first.to_string(), last.to_string()));
+        Ok(Self::known(ends, engine.time_zone()))
     }
 
     /// The value that a parameter's text stands for.
     pub fn resolve(&self, parameter: &Parameter, text: &str) -> Result<String> {
-        if parameter.kind != ParameterType::Date || (text != FIRST && text != LAST) {
+        if is_zone(parameter, text) {
+            return Ok(self.zone.clone());
+        }
+        if !is_day(parameter, text) {
             return Ok(text.to_string());
         }
-        match &self.0 {
+        match &self.ends {
             Some((first, _)) if text == FIRST => Ok(first.clone()),
             Some((_, last)) => Ok(last.clone()),
             None => exec_err!(
@@ -58,4 +71,13 @@ impl Days {
             ),
         }
     }
+}
+
+fn is_day(parameter: &Parameter, text: &str) -> bool {
+    parameter.kind == ParameterType::Date && (text == FIRST || text == LAST)
+}
+
+/// Of the parameter `zone` only: elsewhere the word is a text like any other.
+fn is_zone(parameter: &Parameter, text: &str) -> bool {
+    parameter.kind == ParameterType::Text && parameter.name == "zone" && text == ZONE
 }

@@ -8,16 +8,64 @@ use crate::ask::{Source, Usage};
 use crate::error::did_you_mean;
 use crate::report::Report;
 
-/// The reports that are built in: name and text.
-const BUILT_IN: [(&str, &str); 8] = [
-    ("overview/summary", include_str!("../../sql/overview/summary.sql")),
-    ("access/visit_trend_day", include_str!("../../sql/access/visit_trend_day.sql")),
-    ("access/visit_trend_week", include_str!("../../sql/access/visit_trend_week.sql")),
-    ("access/visit_trend_month", include_str!("../../sql/access/visit_trend_month.sql")),
-    ("access/pages", include_str!("../../sql/access/pages.sql")),
-    ("access/retention_day", include_str!("../../sql/access/retention_day.sql")),
-    ("access/retention_week", include_str!("../../sql/access/retention_week.sql")),
-    ("access/retention_month", include_str!("../../sql/access/retention_month.sql")),
+/// The reports that are built in, name and text, in the order of the screens.
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../sql/", $name, ".sql")))),*]
+    };
+}
+
+const BUILT_IN: [(&str, &str); 50] = built_in![
+    "overview/summary",
+    "overview/trend",
+    "overview/top_pages",
+    "access/visit_trend_day",
+    "access/visit_trend_week",
+    "access/visit_trend_month",
+    "access/sources_legacy",
+    "access/sources_wedata",
+    "access/new_user_sources",
+    "access/stay_distribution",
+    "access/depth_distribution",
+    "access/opens_per_user",
+    "access/active_days",
+    "access/effective_visits",
+    "access/retention_day",
+    "access/retention_week",
+    "access/retention_month",
+    "access/retention_next_day",
+    "access/returning_and_lost",
+    "access/lifecycle",
+    "access/pages",
+    "access/pages_range",
+    "access/page_ratios",
+    "access/page_overview",
+    "access/shares",
+    "campaigns/campaign",
+    "realtime/trend",
+    "realtime/so_far",
+    "realtime/pages",
+    "realtime/scenes",
+    "profile/gender_age",
+    "profile/portrait",
+    "events/analysis",
+    "funnels/closed",
+    "funnels/open",
+    "funnels/trend",
+    "retention/event_retention",
+    "paths/flow",
+    "paths/edges",
+    "segments/size",
+    "datacube/daily_summary",
+    "datacube/daily_visit_trend",
+    "datacube/weekly_visit_trend",
+    "datacube/monthly_visit_trend",
+    "datacube/daily_retain",
+    "datacube/weekly_retain",
+    "datacube/monthly_retain",
+    "datacube/visit_page",
+    "datacube/visit_distribution",
+    "datacube/user_portrait",
 ];
 
 /// Reports by name.
@@ -34,7 +82,8 @@ impl Pack {
         Ok(Self { reports: BUILT_IN.iter().map(report).collect::<Result<_>>()? })
     }
 
-    /// The `.sql` files of a folder and of the folders in it, except hidden ones and those of `views/`, which define tables.
+    /// The `.sql` files of a folder and of the folders in it, except hidden ones, those of `views/`, which define
+    /// tables, and those of `tests/`.
     pub fn open(folder: &Path) -> Result<Self> {
         let mut files = Vec::new();
         find_sql(folder, &mut files)?;
@@ -89,7 +138,7 @@ fn find_sql(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             continue;
         }
         if path.is_dir() {
-            if name != "views" {
+            if name != "views" && name != "tests" {
                 find_sql(&path, files)?;
             }
         } else if name.ends_with(".sql") {

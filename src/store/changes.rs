@@ -18,9 +18,9 @@ use deltalake_core::kernel::Action;
 use deltalake_core::logstore::{extract_version_from_filename, get_actions};
 use futures::TryStreamExt;
 
-use super::Store;
 use super::data_file::DataFile;
 use super::log::{KEPT_DAYS, Log, failed};
+use super::{Snapshot, Store};
 
 /// Days of events that landed after a version; `Display` is the text of `footfall info --changed-since`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,30 @@ impl Store {
             }
         }
         Ok(Changes { version: now, days })
+    }
+}
+
+impl Snapshot {
+    /// Events of each local day, days since 1970-01-01. Rows are only ever added, so where a day has as many as it had, they
+    /// are the same.
+    pub fn events_of_days(&self) -> Result<BTreeMap<i32, u64>> {
+        let mut days = BTreeMap::new();
+        for file in &self.files {
+            for (day, rows) in rows_of_days(file)? {
+                *days.entry(day).or_default() += rows;
+            }
+        }
+        Ok(days)
+    }
+}
+
+impl Store {
+    /// A number that grows with every file of users that lands.
+    pub async fn users_version(&self) -> Result<u64> {
+        match self.users.exists().await? {
+            true => Ok(self.users.read().await?.version + 1),
+            false => Ok(0),
+        }
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Log {
 
 /// The table at one version.
 pub(crate) struct LogState {
+    /// What tells the table from any other, given when it was created.
+    pub(crate) id: String,
     pub(crate) version: u64,
     pub(crate) files: Vec<Arc<DataFile>>,
     pub(crate) configuration: HashMap<String, String>,
@@ -151,6 +153,7 @@ impl Log {
             })
             .collect::<Result<_>>()?;
         Ok(LogState {
+            id: snapshot.metadata().id().to_string(),
             version: snapshot.version() as u64,
             files,
             configuration: snapshot.metadata().configuration().clone(),

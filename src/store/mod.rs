@@ -98,6 +98,8 @@ impl Default for StoreOptions {
 /// The events table at one version.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
+    /// What tells the table from any other, wherever it lies.
+    pub id: String,
     /// Version of the table.
     pub version: u64,
     /// Its files.
@@ -124,6 +126,7 @@ impl Snapshot {
         let splits = Splits::from_configuration(state.configuration.get(splits::SPLITS_KEY))?;
         let catalogue = Catalogue::from_configuration(state.configuration.get(catalogue::CATALOGUE_KEY))?;
         Ok(Self {
+            id: state.id.clone(),
             version: state.version,
             files: state.files.clone(),
             splits,

@@ -3,6 +3,7 @@
 mod event_catalogue;
 mod events;
 mod quarantine;
+mod scenes;
 mod shard_scan;
 mod users;
 
@@ -14,6 +15,7 @@ use datafusion::prelude::SessionContext;
 use crate::store::{Snapshot, Store};
 
 pub use events::EventsTable;
+pub use scenes::scenes_version;
 pub(crate) use shard_scan::relax_order::RelaxScanOrder;
 pub use shard_scan::{ShardScan, ShardScanExec};
 
@@ -29,6 +31,7 @@ pub(crate) async fn register(context: &SessionContext, store: &Store, snapshot: 
     context.register_table("event_catalogue", event_catalogue::table(&snapshot.catalogue)?)?;
     context.register_table("events", Arc::new(EventsTable::new(store, snapshot)?))?;
     context.register_table("quarantine", quarantine::table(store).await?)?;
+    scenes::register(context, store)?;
     users::register(context, store).await?;
     let zone = store.time_zone().to_string();
     for (name, query) in VIEWS {

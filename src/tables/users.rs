@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -51,19 +51,20 @@ fn table(store: &Store, profiles: &Profiles) -> Result<Arc<dyn TableProvider>> {
 }
 
 fn with_profiles(schema: &SchemaRef, time_zone: &str) -> String {
-    let columns: Vec<String> = without_times(schema)
-        .fields()
-        .iter()
-        .filter(|field| field.name() != "user_id")
-        .map(|field| format!("\"{}\"", field.name().replace('"', "\"\"")))
+    let profile = without_times(schema);
+    let columns = profile.fields().iter().filter(|field| field.name() != "user_id");
+    let columns: Vec<(String, &DataType)> = columns
+        .map(|field| (format!("\"{}\"", field.name().replace('"', "\"\"")), field.data_type()))
         .collect();
-    let list = |form: fn(&String) -> String| columns.iter().map(form).collect::<Vec<_>>().join(", ");
+    let list = |form: fn(&str, &DataType) -> String| {
+        columns.iter().map(|(name, data_type)| form(name, data_type)).collect::<Vec<_>>().join(", ")
+    };
     WITH_PROFILES
         .trim()
         .replace("{time_zone}", time_zone)
-        .replace("{picked}", &list(|name| format!("max({name}) AS {name}")))
-        .replace("{nulls}", &list(|name| format!("NULL AS {name}")))
-        .replace("{given}", &list(String::clone))
+        .replace("{picked}", &list(|name, _| format!("max({name}) AS {name}")))
+        .replace("{nulls}", &list(|name, data_type| format!("arrow_cast(NULL, '{data_type:?}') AS {name}")))
+        .replace("{given}", &list(|name, _| name.to_string()))
 }
 
 /// The columns of SQL.

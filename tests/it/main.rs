@@ -10,6 +10,7 @@ mod support;
 
 mod at_once; // landings at the same moment
 mod bad_rows; // bad rows do not stop good ones
+mod batch; // reports of many days
 mod calls; // every aggregate, called
 mod catalogue; // declared events and properties
 mod clocks; // impossible, skewed and ambiguous times
@@ -19,6 +20,7 @@ mod damage; // broken Parquet files
 mod durability; // kill -9 while landing
 mod embedding; // the programs under tests/embed give the right answers
 mod examples; // what the reference shows
+mod exit_codes; // every fault has its code
 mod follow; // files that grow
 mod generate; // made-up traffic is always the same
 mod inputs; // compressed files, patterns, stdin, nested columns
@@ -43,6 +45,7 @@ mod oracle_session_rows; // starts, keys, neighbours
 mod oracle_sessions; // boundaries, row by row
 mod oracle_table_forms; // the same figures without the forms
 mod oracle_window_funnel; // all chains in every mode
+mod page; // one file for a browser
 mod power_loss; // what is left on the disk
 mod same_input; // an input counts once
 mod schema_growth; // new columns, wider numbers, clashes

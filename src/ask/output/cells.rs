@@ -12,7 +12,7 @@ use datafusion::common::Result;
 use crate::ask::output::Numbers;
 
 /// The batch's columns in forms that [`Cells`] knows: no dictionaries, no runs.
-pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+pub(crate) fn columns(batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
     batch.columns().iter().map(plain).collect()
 }
 
@@ -26,7 +26,7 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 /// A column whose values can be written.
-pub(super) struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     array: &'a ArrayRef,
     kind: Kind<'a>,
     numbers: Numbers,
@@ -44,7 +44,7 @@ enum Kind<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn all(columns: &'a [ArrayRef], numbers: Numbers) -> Result<Vec<Self>> {
+    pub(crate) fn all(columns: &'a [ArrayRef], numbers: Numbers) -> Result<Vec<Self>> {
         columns.iter().map(|column| Self::new(column, numbers)).collect()
     }
 
@@ -62,12 +62,12 @@ impl<'a> Cells<'a> {
         Ok(Self { array, kind, numbers })
     }
 
-    pub(super) fn is_null(&self, row: usize) -> bool {
+    pub(crate) fn is_null(&self, row: usize) -> bool {
         matches!(self.kind, Kind::Null) || self.array.is_null(row)
     }
 
     /// Appends the value as text; nothing if it is NULL. Lists and structs are JSON.
-    pub(super) fn text(&self, row: usize, out: &mut String) -> Result<()> {
+    pub(crate) fn text(&self, row: usize, out: &mut String) -> Result<()> {
         if self.is_null(row) {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Appends the value as JSON.
-    pub(super) fn json(&self, row: usize, out: &mut String) -> Result<()> {
+    pub(crate) fn json(&self, row: usize, out: &mut String) -> Result<()> {
         if self.is_null(row) {
             out.push_str("null");
             return Ok(());
@@ -138,7 +138,7 @@ fn push_float<T: std::fmt::Display + std::fmt::LowerExp>(magnitude: f64, value: 
 }
 
 /// Appends a JSON string.
-pub(super) fn quote(text: &str, out: &mut String) {
+pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
         match c {

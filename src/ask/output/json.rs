@@ -1,4 +1,5 @@
-//! Rows as JSON objects: in one array, a row a line, or a line each.
+//! Rows as JSON objects: in one array, a row a line; a line each; or, where a row is an answer of its own, one row as one
+//! object and more than one as an array.
 
 use std::io::{self, Write};
 
@@ -13,21 +14,34 @@ pub(super) struct Json {
     /// The columns' names as JSON, each with its colon.
     names: Vec<String>,
     numbers: Numbers,
-    is_array: bool,
-    is_first: bool,
+    shape: Shape,
+    /// Rows so far.
+    rows: u64,
     line: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Array,
+    Lines,
+    /// An array, unless there is one row.
+    Objects,
 }
 
 impl Json {
     pub(super) fn array(schema: &Schema, numbers: Numbers) -> Self {
-        Self::new(schema, numbers, true)
+        Self::new(schema, numbers, Shape::Array)
     }
 
     pub(super) fn lines(schema: &Schema, numbers: Numbers) -> Self {
-        Self::new(schema, numbers, false)
+        Self::new(schema, numbers, Shape::Lines)
     }
 
-    fn new(schema: &Schema, numbers: Numbers, is_array: bool) -> Self {
+    pub(super) fn objects(schema: &Schema, numbers: Numbers) -> Self {
+        Self::new(schema, numbers, Shape::Objects)
+    }
+
+    fn new(schema: &Schema, numbers: Numbers, shape: Shape) -> Self {
         let name = |name: &String| {
             let mut quoted = String::new();
             quote(name, &mut quoted);
@@ -35,7 +49,7 @@ impl Json {
             quoted
         };
         let names = schema.fields().iter().map(|field| name(field.name())).collect();
-        Self { names, numbers, is_array, is_first: true, line: String::new() }
+        Self { names, numbers, shape, rows: 0, line: String::new() }
     }
 }
 
@@ -44,11 +58,18 @@ impl Rows for Json {
         let columns = columns(batch)?;
         let cells = Cells::all(&columns, self.numbers)?;
         for row in 0..batch.num_rows() {
-            self.line.clear();
-            if self.is_array {
-                self.line.push_str(if self.is_first { "[\n" } else { ",\n" });
+            // What was the only row until now has not been written yet: it depends on this one how.
+            if self.shape == Shape::Objects && self.rows == 1 {
+                out.write_all(b"[\n").map_err(failed)?;
+                out.write_all(self.line.as_bytes()).map_err(failed)?;
             }
-            self.is_first = false;
+            self.line.clear();
+            match self.shape {
+                Shape::Array if self.rows == 0 => self.line.push_str("[\n"),
+                Shape::Array | Shape::Objects if self.rows > 0 => self.line.push_str(",\n"),
+                _ => {}
+            }
+            self.rows += 1;
             self.line.push('{');
             for (at, (name, cell)) in self.names.iter().zip(&cells).enumerate() {
                 if at > 0 {
@@ -58,19 +79,25 @@ impl Rows for Json {
                 cell.json(row, &mut self.line)?;
             }
             self.line.push('}');
-            if !self.is_array {
+            if self.shape == Shape::Lines {
                 self.line.push('\n');
             }
-            out.write_all(self.line.as_bytes()).map_err(failed)?;
+            if self.shape != Shape::Objects || self.rows > 1 {
+                out.write_all(self.line.as_bytes()).map_err(failed)?;
+            }
         }
         Ok(())
     }
 
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        match (self.is_array, self.is_first) {
-            (true, true) => out.write_all(b"[]\n"),
-            (true, false) => out.write_all(b"\n]\n"),
-            (false, _) => Ok(()),
+        match (self.shape, self.rows) {
+            (Shape::Lines, _) => Ok(()),
+            (_, 0) => out.write_all(b"[]\n"),
+            (Shape::Objects, 1) => {
+                out.write_all(self.line.as_bytes())?;
+                out.write_all(b"\n")
+            }
+            _ => out.write_all(b"\n]\n"),
         }
     }
 }

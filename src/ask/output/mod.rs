@@ -11,7 +11,7 @@
 //! CSV, TSV, JSON and Parquet are written batch by batch; the others need every row to know a column's width.
 
 mod aligned;
-mod cells;
+pub(crate) mod cells;
 mod delimited;
 mod json;
 mod parquet;
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
@@ -60,12 +61,27 @@ pub async fn write(
     numbers: Numbers,
     out: &mut (dyn Write + Send),
 ) -> Result<u64> {
-    let mut stream = frame.execute_stream().await?;
+    let stream = frame.execute_stream().await?;
     if format == Format::Parquet {
         return parquet::write(stream, out).await;
     }
     let schema = stream.schema();
-    let mut rows = rows(format, &schema, numbers);
+    write_rows(stream, rows(format, &schema, numbers), out).await
+}
+
+/// Runs a query whose rows are each an answer of its own, and writes them as JSON: one row is one object, several are an
+/// array of objects. The number of rows.
+pub async fn write_objects(frame: DataFrame, numbers: Numbers, out: &mut (dyn Write + Send)) -> Result<u64> {
+    let stream = frame.execute_stream().await?;
+    let rows = json::Json::objects(&stream.schema(), numbers);
+    write_rows(stream, Box::new(rows), out).await
+}
+
+async fn write_rows(
+    mut stream: SendableRecordBatchStream,
+    mut rows: Box<dyn Rows>,
+    out: &mut (dyn Write + Send),
+) -> Result<u64> {
     rows.begin(out).map_err(failed)?;
     let mut count = 0;
     while let Some(batch) = stream.next().await {

@@ -12,7 +12,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::ask::errors::{Usage, plain};
+use crate::ask::guard::check_chains;
 use crate::ask::parameters::ParameterType;
+use crate::ask::script::Source;
 
 /// What takes the place of `$name`.
 #[derive(Debug, Clone)]
@@ -151,6 +153,7 @@ fn list(text: &str) -> Checked<Vec<Expr>> {
 
 /// One expression and nothing behind it; whether it is Boolean shows when the statement is planned.
 fn filter(text: &str) -> Checked<Expr> {
+    check_chains(&Source::new("the value", text)).map_err(|e| Some(plain(&e)))?;
     let parsed = DFParser::parse_sql_into_expr(text).map_err(|e| Some(plain(&e)))?;
     if let Some(alias) = parsed.alias {
         return Err(Some(format!("'{alias}' behind the expression")));

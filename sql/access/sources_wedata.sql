@@ -1,0 +1,73 @@
+-- title: Sources by channel | 访问来源（We 分析场景）
+-- question: From which channels, sub-channels and scenes was the mini program opened, how often and by how many?
+-- param from date = first_day : first day
+-- param to date = last_day : last day
+-- param level text = channel in (channel, sub_channel, scene) : what one row is
+-- param leave_out_tests bool = false : leave out the opens of crawlers and tests, scenes 1017, 1030, 1059, 1101, 1129 and 1203
+-- column origin = source | 来源 : the names of the row's levels, one after the other
+-- column channel = channel | 一级场景 : first level of the table scene_tree; 其他 for scenes that it does not list and opens without one
+-- column sub_channel = sub-channel | 二级场景 : second level; empty where a row is a channel
+-- column scene = scene | 场景值 : the scene value; empty where a row is not a scene
+-- column opens = opens | 打开次数 : opens (sessions with a page view) that came from there
+-- column opens_share = share of opens | 打开次数占比 : opens / all opens, fraction of 1, 4 decimals, rounded half up
+-- column users = users | 访问人数 : distinct users with such an open; a user counts in each source that he came from
+-- column users_share = share of users | 访问人数占比 : users / all users with an open, fraction of 1, 4 decimals, rounded half up; these may
+--   add up to more than 1
+-- column stay_time_uv = stay per user | 人均停留时长 : stay of these opens / users, seconds, 4 decimals, rounded half up
+-- column stay_time_session = stay per open | 次均停留时长 : stay of these opens / opens, seconds, 4 decimals, rounded half up
+-- chart: bar x=origin y=opens
+-- check: coalesce(abs(sum(opens_share) - 1) < 0.01, true)
+-- check: coalesce(bool_and(users <= opens), true)
+-- An open belongs to the day on which it starts; its scene is the first one that its events name. Only sources with opens are rows.
+WITH
+opened AS (
+    SELECT user_id, scene, count(*) AS opens, sum(stay_ms / 1000) AS stay_s
+    FROM sessions
+    WHERE views > 0
+        AND session_dt >= $from
+        AND session_dt <= $to
+        AND (NOT $leave_out_tests OR scene IS NULL OR scene NOT IN (1017, 1030, 1059, 1101, 1129, 1203))
+    GROUP BY user_id, scene
+),
+placed AS (
+    SELECT
+        opened.user_id AS user_id,
+        coalesce(scene_tree.channel, '其他') AS channel,
+        CASE WHEN $level <> 'channel' THEN coalesce(scene_tree.sub_channel, '其他') END AS sub_channel,
+        CASE WHEN $level = 'scene' THEN opened.scene END AS scene,
+        opened.opens AS opens,
+        opened.stay_s AS stay_s
+    FROM opened
+    LEFT JOIN scene_tree ON scene_tree.scene = opened.scene
+),
+counted AS (
+    SELECT
+        grouping(channel) AS is_total,
+        channel, sub_channel, scene,
+        sum(opens) AS opens,
+        sum(stay_s) AS stay_s,
+        count(DISTINCT user_id) AS users
+    FROM placed
+    GROUP BY GROUPING SETS ((channel, sub_channel, scene), ())
+),
+shared AS (
+    SELECT
+        is_total, channel, sub_channel, scene, opens, stay_s, users,
+        max(CASE WHEN is_total = 1 THEN opens END) OVER () AS all_opens,
+        max(CASE WHEN is_total = 1 THEN users END) OVER () AS all_users
+    FROM counted
+)
+SELECT
+    concat_ws(' / ', channel, sub_channel, CAST(scene AS VARCHAR)) AS origin,
+    channel,
+    sub_channel,
+    scene,
+    opens,
+    (opens * 20000 + all_opens) / (2 * all_opens) / 10000.0 AS opens_share,
+    users,
+    (users * 20000 + all_users) / (2 * all_users) / 10000.0 AS users_share,
+    (stay_s * 20000 + users) / (2 * users) / 10000.0 AS stay_time_uv,
+    (stay_s * 20000 + opens) / (2 * opens) / 10000.0 AS stay_time_session
+FROM shared
+WHERE is_total = 0
+ORDER BY opens DESC, channel, sub_channel, scene

@@ -1,0 +1,78 @@
+-- title: Data API: visit trend by month | 数据接口：访问月趋势
+-- question: How many opens, visits and visitors did each natural month have, and how long and deep were they?
+-- period: month
+-- days: ..to+31
+-- param from date = first_day : a day of the first month
+-- param to date = last_day : a day of the last month
+-- column list = months | 数据列表 : one item a month, in order: `ref_date` the month as yyyymm; `session_cnt` (打开次数)
+--   opens with a page view that start in the month; `visit_pv` (访问次数) page views; `visit_uv` (访问人数) distinct users
+--   with a page view; `visit_uv_new` (新用户数) users whose first visit ever falls in the month; `stay_time_uv`
+--   (人均停留时长) stay / `visit_uv`, s; `stay_time_session` (次均停留时长) stay / `session_cnt`, s; `visit_depth`
+--   (平均访问深度) distinct pages of each open, summed / `session_cnt`; averages with 4 decimals, rounded half up
+-- check: count(*) = 1
+-- json: object
+-- The answer of the official endpoint getMonthlyVisitTrend, datacube/getweanalysisappidmonthlyvisittrend, for any range.
+-- Months are natural ones in the store's zone; every month that the range touches is counted whole. Opens and visits are sums
+-- over the month, people are distinct within it. A month without events has an item of zeros; so has an average over nothing.
+-- Opens, their stay and their depth belong to the day on which the open starts; visits and visitors to the day of the visit.
+-- Both stay averages share one numerator: each open's stay in whole seconds, summed. Averages are rounded in whole numbers,
+-- (20000 n + d) / 2d ten-thousandths, so that 3.53125 becomes 3.5313 on every machine.
+WITH
+months AS (
+    SELECT unnest(generate_series(CAST(date_trunc('month', $from) AS DATE), $to, INTERVAL '1 month')) AS month
+),
+opened AS (
+    SELECT
+        CAST(date_trunc('month', session_dt) AS DATE) AS month,
+        count(*) AS opens, sum(stay_ms / 1000) AS stay_s, sum(depth) AS depth
+    FROM sessions
+    WHERE views > 0
+        AND session_dt >= CAST(date_trunc('month', $from) AS DATE)
+        AND session_dt < CAST(date_trunc('month', $to) AS DATE) + INTERVAL '1 month'
+    GROUP BY 1
+),
+visited AS (
+    SELECT CAST(date_trunc('month', dt) AS DATE) AS month, count(*) AS visits, count(DISTINCT user_id) AS visitors
+    FROM visits
+    WHERE dt >= CAST(date_trunc('month', $from) AS DATE)
+        AND dt < CAST(date_trunc('month', $to) AS DATE) + INTERVAL '1 month'
+    GROUP BY 1
+),
+arrived AS (
+    SELECT CAST(date_trunc('month', first_dt) AS DATE) AS month, count(*) AS new_users
+    FROM users
+    WHERE first_dt >= CAST(date_trunc('month', $from) AS DATE)
+        AND first_dt < CAST(date_trunc('month', $to) AS DATE) + INTERVAL '1 month'
+    GROUP BY 1
+),
+figures AS (
+    SELECT
+        months.month AS month,
+        coalesce(opens, 0) AS opens,
+        coalesce(visits, 0) AS visits,
+        coalesce(visitors, 0) AS visitors,
+        coalesce(new_users, 0) AS new_users,
+        coalesce(stay_s, 0) AS stay_s,
+        coalesce(depth, 0) AS depth
+    FROM months
+    LEFT JOIN opened ON opened.month = months.month
+    LEFT JOIN visited ON visited.month = months.month
+    LEFT JOIN arrived ON arrived.month = months.month
+),
+items AS (
+    SELECT
+        month,
+        named_struct(
+            'ref_date', to_char(month, '%Y%m'),
+            'session_cnt', opens,
+            'visit_pv', visits,
+            'visit_uv', visitors,
+            'visit_uv_new', new_users,
+            'stay_time_uv', coalesce((stay_s * 20000 + visitors) / (2 * nullif(visitors, 0)), 0) / 10000.0,
+            'stay_time_session', coalesce((stay_s * 20000 + opens) / (2 * nullif(opens, 0)), 0) / 10000.0,
+            'visit_depth', coalesce((depth * 20000 + opens) / (2 * nullif(opens, 0)), 0) / 10000.0
+        ) AS item
+    FROM figures
+)
+SELECT coalesce(array_agg(item ORDER BY month), []) AS list
+FROM items

@@ -1,0 +1,48 @@
+-- title: Moves between pages | 页面流转
+-- question: From each page, to which page did users go next, how often, and how long did they stay before?
+-- param from date = first_day : first day
+-- param to date = last_day : last day
+-- param page text = '' : moves from or to one page only; empty: all
+-- param filter filter = true : which page views count
+-- param limit int = 200 : how many moves, the most frequent first
+-- column from = from | 起点 : the page; empty where the event names none
+-- column to = to | 终点 : the next page of the same open, which may be the same one; (exit) where the open ended
+-- column value = moves | 次数 : page views of `from` that were followed by `to`
+-- column visit_uv = users | 人数 : distinct users with such a move
+-- column share = share | 占比 : moves / page views of `from`, 4 decimals, rounded half up
+-- column stay_time = stay | 平均停留时长 : mean stay on `from` before the move, s, 4 decimals, rounded half up
+-- chart: sankey from=from to=to value=value
+-- check: coalesce(bool_and(visit_uv <= value AND share <= 1), true)
+-- Page views belong to the day on which their open starts, so the moves from a page to (exit) are its exits of pages of the day.
+-- All moves of all pages add up to the page views of these opens.
+WITH
+of_users AS (
+    SELECT
+        page AS from_page,
+        CASE WHEN is_exit THEN '(exit)' ELSE next_page END AS to_page,
+        user_id,
+        count(*) AS moves,
+        sum(stay_ms) AS stay_ms
+    FROM visits
+    WHERE session_dt >= $from AND session_dt <= $to AND $filter
+    GROUP BY 1, 2, 3
+),
+moves AS (
+    SELECT from_page, to_page, sum(moves) AS moves, count(*) AS users, sum(stay_ms) / 1000 AS stay_s
+    FROM of_users
+    GROUP BY from_page, to_page
+),
+shares AS (
+    SELECT *, sum(moves) OVER (PARTITION BY from_page) AS views FROM moves
+)
+SELECT
+    from_page AS "from",
+    to_page AS "to",
+    moves AS value,
+    users AS visit_uv,
+    (moves * 20000 + views) / (2 * views) / 10000.0 AS share,
+    (stay_s * 20000 + moves) / (2 * moves) / 10000.0 AS stay_time
+FROM shares
+WHERE $page IN ('', from_page, to_page)
+ORDER BY value DESC, "from", "to"
+LIMIT $limit

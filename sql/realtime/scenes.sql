@@ -1,0 +1,76 @@
+-- title: Scenes in real time | 实时场景
+-- question: From which scenes was the app opened on the day so far, and what share of all opens did each have?
+-- param day date = last_day : the day
+-- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
+-- param until timestamp = 2200-01-01 : counts the day only up to this time
+-- param limit int = 200 : how many scenes
+-- param zone text = time_zone : time zone of the clock
+-- column scene = scene | 场景值 : WeChat's scene value of the open; empty where the log names none
+-- column session_cnt = opens | 打开次数 : opens from this scene that began on the day and reached a page
+-- column visit_uv = visitors | 访问人数 : distinct users of these opens
+-- column visit_pv = visits | 访问次数 : page views in these opens
+-- column share = share of opens | 打开次数占比 : opens / opens of all scenes, 4 decimals, rounded half up
+-- column against_session_cnt = opens of the other day | 对比日打开次数 : opens from this scene on the other day, up to the same clock
+--   time
+-- column against_share = share of the other day | 对比日占比 : opens / opens of all scenes there, 4 decimals, rounded half up; empty
+--   without any
+-- chart: bar x=scene y=session_cnt
+-- check: coalesce(sum(share), 0) <= 1 + 0.00005 * count(*)
+-- check: coalesce(bool_and(visit_uv <= session_cnt AND session_cnt <= visit_pv), true)
+-- An open belongs to the day on which it starts, with all its page views; its first page view has to come before `until`.
+-- While the day goes on, the other day is cut at the clock time of the newest event, so that both have had the same time.
+-- Nothing depends on the clock of the machine, see realtime/trend.
+WITH
+known AS (
+    SELECT
+        least(
+            CASE WHEN max(dt) > $day THEN CAST($day AS TIMESTAMP) + INTERVAL '2 days'
+                ELSE coalesce(to_local_time(max(ts) AT TIME ZONE $zone) + INTERVAL '1 microsecond', CAST($day AS TIMESTAMP)) END,
+            to_local_time(($until AT TIME ZONE 'UTC') AT TIME ZONE $zone)
+        ) AS until
+    FROM (
+        SELECT max(dt) AS dt, CAST(NULL AS TIMESTAMP) AS ts FROM events
+        UNION ALL
+        SELECT $day AS dt, max(ts) AS ts FROM events WHERE dt = $day
+    ) AS newest
+),
+views AS (
+    SELECT
+        session_dt,
+        user_id,
+        scene,
+        is_entry,
+        to_local_time(ts AT TIME ZONE $zone) + (CAST($day AS TIMESTAMP) - CAST(session_dt AS TIMESTAMP)) AS at
+    FROM visits
+    WHERE session_dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+),
+scenes AS (
+    SELECT
+        scene,
+        count(*) FILTER (WHERE session_dt = $day AND is_entry) AS opens,
+        count(DISTINCT user_id) FILTER (WHERE session_dt = $day) AS visitors,
+        count(*) FILTER (WHERE session_dt = $day) AS visits,
+        count(*) FILTER (WHERE (session_dt <> $day OR $against = CAST($day AS VARCHAR)) AND is_entry) AS against_opens
+    FROM views
+    CROSS JOIN known
+    WHERE at < until
+    GROUP BY scene
+),
+shares AS (
+    SELECT
+        *,
+        nullif(sum(opens) OVER (), 0) AS all_opens,
+        nullif(sum(against_opens) OVER (), 0) AS all_against
+    FROM scenes
+)
+SELECT
+    scene,
+    opens AS session_cnt,
+    visitors AS visit_uv,
+    visits AS visit_pv,
+    (opens * 20000 + all_opens) / (2 * all_opens) / 10000.0 AS share,
+    against_opens AS against_session_cnt,
+    (against_opens * 20000 + all_against) / (2 * all_against) / 10000.0 AS against_share
+FROM shares
+ORDER BY session_cnt DESC, against_session_cnt DESC, scene
+LIMIT $limit

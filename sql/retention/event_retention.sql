@@ -1,0 +1,81 @@
+-- title: Event retention | 事件留存
+-- question: Of the users who had one event in a period, how many had another (or the same) in later periods?
+-- param from date = first_day : a day of the first cohort
+-- param to date = last_day : a day of the last cohort
+-- param event text = page_view : id of the initial event
+-- param filter filter = true : which initial events count
+-- param follow text = page_view : id of the follow-up event
+-- param follow_filter filter = true : which follow-up events count
+-- param grain text = day in (day, week, month) : what a period is
+-- param periods int = 7 : how many periods later, from 0 on
+-- param by column = props.none : groups by a column of the initial event or its user
+-- param limit int = 50 : how many groups, those with the most users first
+-- column period = cohort | 日期 : first day of the cohort's period, YYYY-MM-DD
+-- column group = group | 分组 : value of the column `by` of the initial event; empty where it has none, or without `by`
+-- column size = users | 初始人数 : distinct users with the initial event in the period
+-- column offset = later | 间隔 : periods since then; 0 is the period itself
+-- column value = came back | 留存人数 : those of them with the follow-up event in that period; empty if it has not begun
+-- column rate = rate | 留存率 : came back / users, 4 decimals, rounded half up; empty if the period has not begun
+-- column complete = complete | 已完整 : whether that period is over at the newest day of the store
+-- chart: heat x=offset y=period value=rate
+-- check: coalesce(bool_and(value <= size), true)
+-- Retention in exactly that period, not by then. In the period itself the order of the two events plays no part. A user who had
+-- the initial event with several values of `by` in a period counts under each.
+-- Weeks run Monday to Sunday, months are those of the calendar; every week or month that the range touches is a whole cohort.
+-- The newest day in the store counts as finished: land whole days before asking. Cohorts without users have no row.
+-- Filters and `by` may name columns of `events` and of `users`, see events/analysis. Users who are new: filter = first_dt = dt.
+WITH
+newest AS (
+    SELECT max(dt) AS newest FROM events
+),
+started AS (
+    SELECT user_id, CAST($by AS VARCHAR) AS breakdown, active_bitmap(dt, $grain) AS periods
+    FROM events
+    LEFT JOIN users USING (user_id)
+    WHERE event = $event AND $filter
+        AND dt >= CAST(date_trunc($grain, $from) AS DATE)
+        AND dt < CAST(date_trunc($grain, $to) + CAST('1 ' || $grain AS INTERVAL) AS DATE)
+    GROUP BY 1, 2
+),
+followed AS (
+    SELECT user_id, active_bitmap(dt, $grain) AS periods
+    FROM events
+    LEFT JOIN users USING (user_id)
+    WHERE event = $follow AND $follow_filter
+        AND dt >= CAST(date_trunc($grain, $from) AS DATE)
+        AND dt < CAST(date_trunc($grain, $to) + CAST(($periods + 1) || ' ' || $grain AS INTERVAL) AS DATE)
+    GROUP BY user_id
+),
+rolled AS (
+    SELECT breakdown, retention_rollup(started.periods, followed.periods, $periods, {kind: 'recurring'}) AS cells
+    FROM started
+    LEFT JOIN followed ON followed.user_id = started.user_id
+    GROUP BY breakdown
+),
+cells AS (
+    SELECT
+        breakdown,
+        cell['cohort'] AS cohort,
+        cell['size'] AS size,
+        cell['offset'] AS later,
+        cell['users'] AS users,
+        CAST(cell['cohort'] + CAST(cell['offset'] || ' ' || $grain AS INTERVAL) AS DATE) AS begins,
+        CAST(cell['cohort'] + CAST((cell['offset'] + 1) || ' ' || $grain AS INTERVAL) AS DATE) AS next
+    FROM (SELECT breakdown, unnest(cells) AS cell FROM rolled) AS unrolled
+),
+ranked AS (
+    SELECT *, dense_rank() OVER (ORDER BY most DESC, breakdown) AS rank
+    FROM (SELECT *, sum(size) OVER (PARTITION BY breakdown) AS most FROM cells) AS sized
+    CROSS JOIN newest
+)
+SELECT
+    to_char(cohort, '%Y-%m-%d') AS period,
+    breakdown AS "group",
+    size,
+    later AS "offset",
+    CASE WHEN begins <= newest THEN users END AS value,
+    CASE WHEN begins <= newest THEN (users * 20000 + size) / (2 * size) / 10000.0 END AS rate,
+    next <= newest + 1 AS complete
+FROM ranked
+WHERE rank <= $limit
+ORDER BY rank, cohort, "offset"

@@ -1,0 +1,157 @@
+//! What a text may not hold, whoever wrote it, and what a query may not do in a session that only reads.
+//!
+//! A chain of operators is a tree as deep as the chain is long, and a plan is made by walking trees: 20,000 times OR ends the
+//! process, whatever the stack. So chains have a length, counted before the text is parsed.
+
+use datafusion::common::Result;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::ask::errors::Usage;
+use crate::ask::script::Source;
+use crate::config::FootfallOptions;
+
+/// Operators of one expression, outside of the brackets in it.
+const OPERATORS: usize = 4_000;
+/// UNION, JOIN and the like of one query.
+const QUERIES: usize = 1_000;
+/// Bytes of a text in a session that only reads.
+const BYTES: usize = 256 << 10;
+
+/// Fails if the text holds a chain that is too long to be planned.
+pub(in crate::ask) fn check_chains(source: &Source) -> Result<()> {
+    // A text that is too short for one is the rule.
+    if source.text.len() < OPERATORS.min(QUERIES) * 2 {
+        return Ok(());
+    }
+    // What is no SQL is the parser's to say.
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, &source.text).tokenize_with_location() else {
+        return Ok(());
+    };
+    let mut levels = vec![Level::default()];
+    for token in &tokens {
+        let Some(level) = levels.last_mut() else { return Ok(()) };
+        match &token.token {
+            Token::LParen | Token::LBracket | Token::LBrace => levels.push(Level::default()),
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                // A CASE that was not ended ends with the brackets around it.
+                while levels.pop().is_some_and(|level| level.is_case) {}
+                if levels.is_empty() {
+                    levels.push(Level::default());
+                }
+            }
+            Token::SemiColon => levels = vec![Level::default()],
+            Token::Comma => level.operators = 0,
+            Token::Word(word) => match word.keyword {
+                Keyword::CASE => {
+                    level.operators += 1;
+                    levels.push(Level { is_case: true, ..Level::default() });
+                }
+                Keyword::END if level.is_case => {
+                    levels.pop();
+                }
+                Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::JOIN => level.queries += 1,
+                Keyword::WHEN | Keyword::THEN | Keyword::ELSE | Keyword::SELECT => level.operators = 0,
+                keyword => level.operators += usize::from(OPERATOR_WORDS.contains(&keyword)),
+            },
+            other => level.operators += usize::from(is_operator(other)),
+        }
+        let Some(level) = levels.last() else { return Ok(()) };
+        let (too_many, what, instead) = if level.operators > OPERATORS {
+            (
+                OPERATORS,
+                "operators in one expression",
+                "IN (…), or a join with a list of values, says the same",
+            )
+        } else if level.queries > QUERIES {
+            (QUERIES, "UNIONs and JOINs in one query", "a table of the values says the same")
+        } else {
+            continue;
+        };
+        return Err(Usage::error(format!(
+            "{}:{}:{}: more than {too_many} {what}; {instead}",
+            source.name, token.span.start.line, token.span.start.column
+        )));
+    }
+    Ok(())
+}
+
+/// Chains under way within one pair of brackets, or within one CASE.
+#[derive(Default)]
+struct Level {
+    is_case: bool,
+    operators: usize,
+    queries: usize,
+}
+
+/// Words that stand between operands, or behind one.
+const OPERATOR_WORDS: [Keyword; 16] = [
+    Keyword::AND,
+    Keyword::OR,
+    Keyword::NOT,
+    Keyword::XOR,
+    Keyword::IS,
+    Keyword::LIKE,
+    Keyword::ILIKE,
+    Keyword::SIMILAR,
+    Keyword::RLIKE,
+    Keyword::REGEXP,
+    Keyword::BETWEEN,
+    Keyword::IN,
+    Keyword::AT,
+    Keyword::DIV,
+    Keyword::COLLATE,
+    Keyword::OVERLAPS,
+];
+
+/// Everything that is no operand: there are more signs than one would list.
+fn is_operator(token: &Token) -> bool {
+    !matches!(
+        token,
+        Token::Whitespace(_)
+            | Token::Period
+            | Token::Number(_, _)
+            | Token::SingleQuotedString(_)
+            | Token::DoubleQuotedString(_)
+            | Token::DollarQuotedString(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::NationalStringLiteral(_)
+            | Token::HexStringLiteral(_)
+            | Token::Placeholder(_)
+            | Token::EOF
+    )
+}
+
+/// Whether the session is one that only reads.
+pub(super) fn only_reads(context: &SessionContext) -> bool {
+    let config = context.copied_config();
+    config.options().extensions.get::<FootfallOptions>().is_some_and(|options| options.read_only)
+}
+
+/// Fails if a text is too long for a session that only reads.
+pub(super) fn check_length(context: &SessionContext, source: &Source) -> Result<()> {
+    if only_reads(context) && source.text.len() > BYTES {
+        return Err(Usage::error(format!(
+            "{}: {} bytes of SQL, but --read-only takes {BYTES}",
+            source.name,
+            source.text.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Fails if a plan does more than read, in a session that only reads: no tables, no rows, no files, no settings.
+pub(super) fn check_plan(context: &SessionContext, plan: &LogicalPlan) -> Result<()> {
+    if only_reads(context) {
+        let options =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        options
+            .verify_plan(plan)
+            .map_err(|e| Usage::error(format!("--read-only: {}", crate::ask::errors::plain(&e))))?;
+    }
+    Ok(())
+}

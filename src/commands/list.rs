@@ -1,0 +1,81 @@
+//! `footfall report --list`: which reports there are and what they ask for, for people or as JSON.
+
+use std::fmt::Write as _;
+
+use datafusion::common::{DataFusionError, Result};
+use footfall::ask::{Chart, Label, Parameter};
+use footfall::report::Report;
+use serde_json::{Value, json};
+
+pub(super) fn text(reports: &[&Report]) -> String {
+    let mut out = String::new();
+    for report in reports {
+        let _ = writeln!(out, "{}\n  {}", report.name, report.title);
+        if !report.question.is_empty() {
+            let _ = writeln!(out, "  {}", report.question);
+        }
+        for parameter in &report.parameters {
+            let _ = write!(out, "  -p {} ({}", parameter.name, parameter.kind);
+            if !parameter.accepted.is_empty() {
+                let _ = write!(out, " in {}", parameter.accepted.join(", "));
+            }
+            let _ = match &parameter.default {
+                Some(default) => write!(out, ", default {default})"),
+                None => write!(out, ", must be given)"),
+            };
+            let _ = writeln!(out, ": {}", parameter.meaning);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// An array of objects, one a report.
+pub(super) fn json(reports: &[&Report]) -> Result<String> {
+    let reports: Vec<Value> = reports.iter().map(|report| of(report)).collect();
+    let text = serde_json::to_string_pretty(&reports);
+    text.map(|text| text + "\n").map_err(|e| DataFusionError::External(Box::new(e)))
+}
+
+fn of(report: &Report) -> Value {
+    let columns: Vec<Value> = report
+        .columns
+        .iter()
+        .map(|column| {
+            json!({ "name": column.name, "label": label(&column.label), "definition": column.definition })
+        })
+        .collect();
+    json!({
+        "name": report.name,
+        "title": label(&report.title),
+        "question": report.question,
+        "parameters": report.parameters.iter().map(parameter).collect::<Vec<_>>(),
+        "columns": columns,
+        "charts": report.charts.iter().map(chart).collect::<Vec<_>>(),
+        "checks": report.checks().collect::<Vec<_>>(),
+        "json": if report.json_object { "object" } else { "array" },
+        "period": report.period.map(|period| period.to_string()),
+        "sql": report.text(),
+    })
+}
+
+fn label(label: &Label) -> Value {
+    json!({ "en": label.en, "zh": label.zh })
+}
+
+fn parameter(parameter: &Parameter) -> Value {
+    json!({
+        "name": parameter.name,
+        "type": parameter.kind.to_string(),
+        "accepts": parameter.kind.accepts(),
+        "default": parameter.default,
+        "in": parameter.accepted,
+        "meaning": parameter.meaning,
+    })
+}
+
+fn chart(chart: &Chart) -> Value {
+    let roles: serde_json::Map<String, Value> =
+        chart.roles().map(|(role, columns)| (role.to_string(), json!(columns))).collect();
+    json!({ "kind": chart.kind.to_string(), "roles": roles })
+}

@@ -1,0 +1,550 @@
+//! Batch: the reports of many days, each day in a folder of its own that appears whole, computed once and again only when
+//! something it depends on has changed.
+//!
+//! ```text
+//! DIR/run.json                        the last run: what it was asked, how it ended
+//! DIR/2026-03-01/run.json             what each file was computed from
+//! DIR/2026-03-01/access/pages.csv
+//! DIR/2026-03-02/…
+//!
+//! log of the store, run.json ─▶ plan (no query) ─▶ answers, checked ─▶ hidden folder, synced ─▶ exchanged with the old one
+//! ```
+//! All that a run computes is of one version of the store.
+
+mod day;
+mod folder;
+mod inputs;
+mod plan;
+mod record;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use chrono::Utc;
+use datafusion::common::{DataFusionError, Result};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+pub use day::{Day, Stretch, stretches};
+pub use folder::{Lock, recover};
+pub use inputs::{DayCounts, Events, Inputs, Reads, StoreState};
+pub use plan::{Asked, Plan, Task, Which};
+pub use record::{FileRecord, FolderRecord, RUN_FILE, RunRecord, Status, StretchRecord};
+
+use crate::ask::{Arguments, Format, Given, ParameterType, Period, Usage, plain};
+use crate::engine::Engine;
+use crate::report::{Answer, Days, Report, Shared};
+use folder::Staged;
+
+/// What a run is asked for.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// Where the folders stand.
+    pub folder: &'a Path,
+    /// The store's name, for the records.
+    pub store: String,
+    pub reports: Vec<&'a Report>,
+    /// Values of parameters that are the same in every stretch.
+    pub given: Vec<Given>,
+    pub each: Period,
+    pub from: Day,
+    pub to: Day,
+    pub format: Format,
+    pub which: Which,
+    /// Goes on with the next stretch when one fails.
+    pub keep_going: bool,
+}
+
+/// Hears how far a run has come.
+pub trait Progress: Sync {
+    /// So many reports are to run.
+    fn begin(&self, _reports: usize) {}
+    /// A report of a stretch begins.
+    fn report(&self, _stretch: &str, _report: &str) {}
+    /// A report has ended.
+    fn advance(&self) {}
+    fn end(&self) {}
+}
+
+/// Names of parameters that are a day of the stretch: its first, its last, the day.
+const DAYS: [&str; 3] = ["from", "to", "day"];
+
+impl Order<'_> {
+    /// Takes out the reports that are not made for such stretches: those of other periods and those without a day. Their names.
+    pub fn leave_out(&mut self) -> Vec<String> {
+        let each = self.each;
+        let fits = |report: &Report| {
+            let has_day = report
+                .parameters
+                .iter()
+                .any(|known| known.kind == ParameterType::Date && DAYS.contains(&known.name.as_str()));
+            has_day && report.period.is_none_or(|period| period == each)
+        };
+        let left_out = self.reports.iter().filter(|report| !fits(report));
+        let left_out = left_out.map(|report| report.name.clone()).collect();
+        self.reports.retain(|report| fits(report));
+        left_out
+    }
+
+    /// What is to run and why; nothing is computed.
+    pub fn plan(&self, days: &Days, state: &StoreState) -> Result<Plan> {
+        if let Some(given) = self.given.iter().find(|given| DAYS.contains(&given.name.as_str())) {
+            return Err(Usage::error(format!(
+                "parameter {} is given, but with --each {} it is a day of each {}; the range is --from and --to",
+                given.name, self.each, self.each
+            )));
+        }
+        if self.folder.join(RUN_FILE).exists() && FolderRecord::read(self.folder).is_some() {
+            return Err(Usage::error(format!(
+                "{} holds reports of a run without --each; give -o another folder",
+                self.folder.display()
+            )));
+        }
+        let last = RunRecord::read(self.folder);
+        if self.which == Which::Unfinished && last.is_none() {
+            return Err(Usage::error(format!(
+                "{} has no {RUN_FILE} of a run that could be tried again",
+                self.folder.display()
+            )));
+        }
+        let mut tasks = Vec::new();
+        for stretch in stretches(self.each, self.from, self.to) {
+            let asked = self
+                .reports
+                .iter()
+                .map(|report| self.asked(report, &stretch, days))
+                .collect::<Result<Vec<_>>>()?;
+            let folder = self.folder.join(&stretch.name);
+            tasks.push(plan::task(stretch, &asked, &folder, self.which, state, last.as_ref()));
+        }
+        Ok(Plan { tasks, reports: self.reports.iter().map(|report| report.name.clone()).collect() })
+    }
+
+    fn asked(&self, report: &Report, stretch: &Stretch, days: &Days) -> Result<Asked> {
+        let arguments = self.arguments(report, stretch, days)?;
+        Ok(asked(report, &arguments, self.format))
+    }
+
+    fn arguments(&self, report: &Report, stretch: &Stretch, days: &Days) -> Result<Arguments> {
+        let mut given = self.given.clone();
+        for (name, day) in DAYS.into_iter().zip([stretch.from, stretch.to, stretch.to]) {
+            given.push(Given { name: name.to_string(), kind: None, value: day.to_string() });
+        }
+        report.arguments(&given, days)
+    }
+
+    /// Computes what the plan says, a stretch after the other; how the run ended, and the error with which it did.
+    ///
+    /// The caller holds the folder's [`Lock`]. Dropped on the way, the run is recorded as stopped.
+    pub async fn run(
+        &self,
+        engine: &Engine,
+        plan: &Plan,
+        days: &Days,
+        state: &StoreState,
+        progress: &dyn Progress,
+    ) -> Result<(RunRecord, Option<DataFusionError>)> {
+        let mut run = Run::begin(self, plan, state)?;
+        progress.begin(plan.count());
+        let mut first_error = None;
+        for (at, task) in plan.busy().enumerate() {
+            run.record.stretches[at].status = Status::Running;
+            let begun = Instant::now();
+            let outcome = self.stretch(engine, task, days, state, &run.record.run, progress).await;
+            let record = &mut run.record.stretches[at];
+            record.seconds = rounded(begun.elapsed().as_secs_f64());
+            match outcome {
+                Ok((rows, changed)) => {
+                    record.status = Status::Done;
+                    (record.rows, record.changed) = (rows, changed);
+                }
+                Err((report, e)) => {
+                    record.status = Status::Failed;
+                    record.error = Some(plain(&e));
+                    let e = named(e, &format!("{} {report}", record.name));
+                    record.failed = Some(report);
+                    first_error.get_or_insert(e);
+                    if !self.keep_going {
+                        break;
+                    }
+                }
+            }
+        }
+        progress.end();
+        let status = if first_error.is_some() { Status::Failed } else { Status::Done };
+        Ok((run.end(status)?, first_error))
+    }
+
+    /// One stretch: its rows, and how many of its files are others than before.
+    async fn stretch(
+        &self,
+        engine: &Engine,
+        task: &Task,
+        days: &Days,
+        state: &StoreState,
+        run: &str,
+        progress: &dyn Progress,
+    ) -> std::result::Result<(u64, usize), (String, DataFusionError)> {
+        let of_folder = |e: io::Error| (RUN_FILE.to_string(), DataFusionError::IoError(e));
+        let begun = Instant::now();
+        let target = self.folder.join(&task.stretch.name);
+        let before = FolderRecord::read(&target);
+        let staged = Staged::create(&target).map_err(of_folder)?;
+        let ours = before.iter().flat_map(|before| &before.reports).map(|old| old.file.as_str());
+        let ours: Vec<&str> = ours.chain([RUN_FILE]).collect();
+        if !staged.replaces_all(&ours).map_err(of_folder)? {
+            let message = format!(
+                "{} holds files that are no reports; move them, or give -o another folder",
+                target.display()
+            );
+            return Err((RUN_FILE.to_string(), DataFusionError::Execution(message)));
+        }
+        let shared = shared(engine, state, task.stretch.from, task.stretch.to, task.run.len());
+        let shared = shared.await.map_err(|e| (RUN_FILE.to_string(), e))?;
+        let running = Running { engine, shared, format: self.format, state, run };
+        let mut files = Vec::new();
+        let mut changed = 0;
+        for (at, _) in &task.run {
+            let report = self.reports[*at];
+            progress.report(&task.stretch.name, &report.name);
+            let failed = |e: DataFusionError| (report.name.clone(), e);
+            let arguments = self.arguments(report, &task.stretch, days).map_err(failed)?;
+            let mut record = file(report, &arguments, &staged, &running).await.map_err(failed)?;
+            if let Some(reach) = report.days {
+                let span = reach.around(task.stretch.from.0, task.stretch.to.0);
+                record.inputs.events =
+                    Inputs::of(&Reads { events: Some(span), ..Reads::default() }, state).events;
+            }
+            let old = before.as_ref().and_then(|before| before.file(&record.file));
+            if old.is_some_and(|old| old.hash == record.hash) && target.join(&record.file).is_file() {
+                // The same bytes: the file itself stays, with its time.
+                staged.keep(&record.file).map_err(|e| failed(DataFusionError::IoError(e)))?;
+            } else {
+                changed += 1;
+            }
+            files.push(record);
+            progress.advance();
+        }
+        let rows = files.iter().map(|file| file.rows).sum();
+        for record in &task.keep {
+            staged.keep(&record.file).map_err(of_folder)?;
+            files.push(record.clone());
+        }
+        let mut record = folder_record(run, state, &self.store, files, begun);
+        record.from = Some(task.stretch.from);
+        record.to = Some(task.stretch.to);
+        write_record(&staged, &record).map_err(of_folder)?;
+        staged.commit().map_err(of_folder)?;
+        Ok((rows, changed))
+    }
+}
+
+/// Runs the reports, each over its own range, and puts their files into `folder`, all at once: where the folder holds nothing
+/// else it is exchanged as a whole, else every file is put in its place once all are computed.
+pub async fn run_once(
+    engine: &Engine,
+    asked: &[(&Report, Arguments)],
+    format: Format,
+    folder: &Path,
+    store: &str,
+    state: &StoreState,
+    progress: &dyn Progress,
+) -> Result<FolderRecord> {
+    if RunRecord::read(folder).is_some() {
+        return Err(Usage::error(format!(
+            "{} holds the folders of a run with --each; give -o another folder",
+            folder.display()
+        )));
+    }
+    let begun = Instant::now();
+    let run = run_id();
+    let staged = Staged::create(folder).map_err(|e| cannot_write(folder, &e))?;
+    progress.begin(asked.len());
+    let shared = share(engine, asked, state).await?;
+    let running = Running { engine, shared, format, state, run: &run };
+    let mut files = Vec::new();
+    for (report, arguments) in asked {
+        progress.report("", &report.name);
+        let mut record = file(report, arguments, &staged, &running).await?;
+        // Over a range of their own there is nothing by which a later run could tell that an answer is still right.
+        record.inputs = Inputs::default();
+        files.push(record);
+        progress.advance();
+    }
+    progress.end();
+    let switched = switch(staged, folder, files, |files| folder_record(&run, state, store, files, begun));
+    switched.map_err(|e| cannot_write(folder, &e))
+}
+
+/// What reports of the days from `from` to `to` compute together.
+async fn shared(engine: &Engine, state: &StoreState, from: Day, to: Day, reports: usize) -> Result<Shared> {
+    if reports < 2 {
+        return Ok(Shared::default());
+    }
+    // Reports compare with the day before, and a session is decided by the rows of a day on either side.
+    let events = state.events.rows(Some(from.0.saturating_sub(2)), Some(to.0.saturating_add(1)));
+    Shared::of(engine, from.0.saturating_sub(1), to.0, events).await
+}
+
+/// What these reports compute together, each over its own range.
+pub async fn share(engine: &Engine, asked: &[(&Report, Arguments)], state: &StoreState) -> Result<Shared> {
+    let days = asked.iter().flat_map(|(_, arguments)| arguments.texts());
+    let days = days.filter(|(name, _)| DAYS.contains(name));
+    let days: Vec<Day> = days.filter_map(|(_, text)| text.parse().ok()).collect();
+    match (days.iter().min(), days.iter().max()) {
+        (Some(from), Some(to)) => shared(engine, state, *from, *to, asked.len()).await,
+        _ => Ok(Shared::default()),
+    }
+}
+
+/// Brings new files into a folder, together with those of other formats and reports that are there.
+fn switch(
+    staged: Staged,
+    folder: &Path,
+    mut files: Vec<FileRecord>,
+    record: impl FnOnce(Vec<FileRecord>) -> FolderRecord,
+) -> io::Result<FolderRecord> {
+    let above = folder::above(folder)?;
+    // Two runs that end at the same moment: the later one keeps what the earlier one has put there.
+    let _lock = Lock::wait(&above)?;
+    let before = FolderRecord::read(folder).map_or_else(Vec::new, |before| before.reports);
+    let is_new = |old: &FileRecord| files.iter().all(|new| new.file != old.file);
+    let kept: Vec<FileRecord> =
+        before.iter().filter(|old| is_new(old) && folder.join(&old.file).is_file()).cloned().collect();
+    let ours: Vec<&str> = before.iter().map(|old| old.file.as_str()).chain([RUN_FILE]).collect();
+    let is_whole = staged.replaces_all(&ours)?;
+    if is_whole {
+        for old in &kept {
+            staged.keep(&old.file)?;
+        }
+    }
+    files.extend(kept);
+    let record = record(files);
+    write_record(&staged, &record)?;
+    if is_whole {
+        staged.commit()?
+    } else {
+        staged.spread(RUN_FILE)?
+    }
+    Ok(record)
+}
+
+/// What all reports of a run have in common.
+struct Running<'a> {
+    engine: &'a Engine,
+    shared: Shared,
+    format: Format,
+    state: &'a StoreState,
+    /// The run's name.
+    run: &'a str,
+}
+
+/// Runs a report and writes its file into the new folder.
+async fn file(
+    report: &Report,
+    arguments: &Arguments,
+    staged: &Staged,
+    running: &Running<'_>,
+) -> Result<FileRecord> {
+    let Running { engine, shared, format, state, run } = running;
+    let begun = Instant::now();
+    let asked = asked(report, arguments, *format);
+    let answer: Answer = report.answer(engine, shared, arguments).await?;
+    let path = staged.path(&asked.file)?;
+    let mut out = Hashed::new(BufWriter::with_capacity(1 << 16, File::create(path)?));
+    let rows = report.write_answer(&answer, engine, arguments, *format, &mut out).await?;
+    let (bytes, hash) = out.finish()?;
+    Ok(FileRecord {
+        report: asked.report,
+        file: asked.file,
+        status: Status::Done,
+        run: run.to_string(),
+        rows,
+        bytes,
+        seconds: rounded(begun.elapsed().as_secs_f64()),
+        hash,
+        query: asked.query,
+        parameters: asked.parameters,
+        time_zone: state.time_zone.clone(),
+        store_id: state.id.clone(),
+        version: state.version,
+        footfall: env!("CARGO_PKG_VERSION").to_string(),
+        inputs: Inputs::of(&answer.reads, state),
+    })
+}
+
+fn asked(report: &Report, arguments: &Arguments, format: Format) -> Asked {
+    let parameters: BTreeMap<String, String> =
+        arguments.texts().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+    Asked {
+        report: report.name.clone(),
+        file: format!("{}.{}", report.name, format.extension()),
+        query: format!("{:032x}", xxh3_128(report.text().as_bytes())),
+        parameters,
+    }
+}
+
+fn folder_record(
+    run: &str,
+    state: &StoreState,
+    store: &str,
+    mut reports: Vec<FileRecord>,
+    begun: Instant,
+) -> FolderRecord {
+    reports.sort_by(|a, b| a.file.cmp(&b.file));
+    FolderRecord {
+        run: run.to_string(),
+        status: Status::Done,
+        from: None,
+        to: None,
+        time_zone: state.time_zone.clone(),
+        store: store.to_string(),
+        store_id: state.id.clone(),
+        version: state.version,
+        footfall: env!("CARGO_PKG_VERSION").to_string(),
+        finished: now(),
+        seconds: rounded(begun.elapsed().as_secs_f64()),
+        reports,
+    }
+}
+
+fn write_record(staged: &Staged, record: &FolderRecord) -> io::Result<()> {
+    std::fs::write(staged.path(RUN_FILE)?, record::to_json(record)?)
+}
+
+/// A run under way. Dropped before its end, it says that it was stopped.
+struct Run {
+    record: RunRecord,
+    folder: PathBuf,
+    begun: Instant,
+    has_ended: bool,
+}
+
+impl Run {
+    fn begin(order: &Order<'_>, plan: &Plan, state: &StoreState) -> Result<Self> {
+        let stretches = plan
+            .busy()
+            .map(|task| StretchRecord {
+                name: task.stretch.name.clone(),
+                status: Status::Waiting,
+                reports: task.run.len(),
+                changed: 0,
+                rows: 0,
+                seconds: 0.0,
+                failed: None,
+                error: None,
+            })
+            .collect();
+        let record = RunRecord {
+            run: run_id(),
+            status: Status::Running,
+            each: order.each.to_string(),
+            from: order.from,
+            to: order.to,
+            time_zone: state.time_zone.clone(),
+            store: order.store.clone(),
+            store_id: state.id.clone(),
+            version: state.version,
+            footfall: env!("CARGO_PKG_VERSION").to_string(),
+            started: now(),
+            finished: None,
+            seconds: 0.0,
+            stretches,
+        };
+        let run =
+            Self { record, folder: order.folder.to_path_buf(), begun: Instant::now(), has_ended: false };
+        run.write().map_err(|e| cannot_write(order.folder, &e))?;
+        Ok(run)
+    }
+
+    fn end(mut self, status: Status) -> Result<RunRecord> {
+        self.has_ended = true;
+        self.close(status).map_err(|e| cannot_write(&self.folder, &e))?;
+        Ok(self.record.clone())
+    }
+
+    fn close(&mut self, status: Status) -> io::Result<()> {
+        self.record.status = status;
+        self.record.finished = Some(now());
+        self.record.seconds = rounded(self.begun.elapsed().as_secs_f64());
+        self.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        folder::write_whole(&self.folder, RUN_FILE, &record::to_json(&self.record)?)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            for stretch in &mut self.record.stretches {
+                if stretch.status == Status::Running {
+                    stretch.status = Status::Stopped;
+                }
+            }
+            // The folders say the rest, also where this one cannot be written.
+            let _ = self.close(Status::Stopped);
+        }
+    }
+}
+
+/// The bytes of a file on their way, counted and hashed.
+struct Hashed<W> {
+    inner: W,
+    bytes: u64,
+    hash: Xxh3,
+}
+
+impl<W: Write> Hashed<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, bytes: 0, hash: Xxh3::new() }
+    }
+
+    fn finish(mut self) -> io::Result<(u64, String)> {
+        self.inner.flush()?;
+        Ok((self.bytes, format!("{:032x}", self.hash.digest128())))
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// The error with what it is about; one of usage stays one.
+fn named(error: DataFusionError, what: &str) -> DataFusionError {
+    match &error {
+        DataFusionError::External(inner) if inner.is::<Usage>() => {
+            Usage::error(format!("{what}: {}", plain(&error)))
+        }
+        _ => error.context(what.to_string()),
+    }
+}
+
+fn cannot_write(folder: &Path, error: &io::Error) -> DataFusionError {
+    DataFusionError::Execution(format!("cannot write {}: {error}", folder.display()))
+}
+
+/// `20260301T031500Z-9f2c77aa`: runs sort by when they began.
+fn run_id() -> String {
+    format!("{}-{}", Utc::now().format("%Y%m%dT%H%M%SZ"), &folder::unique()[..8])
+}
+
+fn now() -> String {
+    Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,110 @@
+//! `-- check:` lines: what holds of every result is tested before anybody sees it.
+//!
+//! A check is one Boolean expression over the result, which is a table of the name `result`. An expression over aggregates
+//! gives one value, any other one a value a row; no value may be false. As in a table's CHECK, NULL is not false.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::MemTable;
+use datafusion::sql::parser::DFParser;
+
+use crate::ask::{Arguments, Check, Parsed, Source, Usage, answer, parse, plain};
+use crate::engine::Engine;
+use crate::report::Answer;
+
+/// The table that a check is about.
+const RESULT: &str = "result";
+
+/// A check that can be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Test {
+    /// File and line, for messages.
+    place: String,
+    expression: String,
+    source: Source,
+    query: Parsed,
+}
+
+impl Test {
+    /// Checks the expression's syntax; `file` is where it stands.
+    pub(super) fn parse(file: &str, check: &Check) -> Result<Self> {
+        let place = format!("{file}:{}", check.line);
+        let wrong = |reason: String| Usage::error(format!("{place}: check: {reason}"));
+        let text = format!("SELECT ({}) AS holds FROM {RESULT}", check.expression);
+        let source = Source::new(format!("{place} (check)"), text);
+        let mut statements = parse(&source).map_err(|e| wrong(plain(&e)))?;
+        let parsed = DFParser::parse_sql_into_expr(&check.expression).map_err(|e| wrong(plain(&e)))?;
+        if let Some(alias) = parsed.alias {
+            return Err(wrong(format!("'{alias}' behind the expression")));
+        }
+        match (statements.pop(), statements.is_empty()) {
+            (Some(query), true) => Ok(Self { place, expression: check.expression.clone(), source, query }),
+            _ => Err(wrong("it is not one expression".to_string())),
+        }
+    }
+
+    pub(super) fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    /// The parameters that it needs.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = String> {
+        self.query.parameters().into_iter()
+    }
+
+    async fn holds(&self, engine: &Engine, arguments: &Arguments) -> Result<bool> {
+        let Some(frame) = answer(engine.context(), &self.source, &self.query, arguments).await? else {
+            return Err(Usage::error(format!("{}: check: it has no value", self.place)));
+        };
+        for batch in frame.collect().await? {
+            let column = batch.column(0);
+            match column.data_type() {
+                DataType::Boolean => {
+                    let values = column.as_boolean();
+                    if (0..values.len()).any(|row| values.is_valid(row) && !values.value(row)) {
+                        return Ok(false);
+                    }
+                }
+                DataType::Null => {}
+                other => {
+                    return Err(Usage::error(format!(
+                        "{}: check: `{}` is {other}, not true or false",
+                        self.place, self.expression
+                    )));
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Fails with the first check that does not hold of the answer.
+pub(super) async fn check(
+    tests: &[Test],
+    engine: &Engine,
+    arguments: &Arguments,
+    found: &Answer,
+) -> Result<()> {
+    if tests.is_empty() {
+        return Ok(());
+    }
+    let table = MemTable::try_new(Arc::clone(&found.schema), vec![found.batches.clone()])?;
+    let context = engine.context();
+    context.register_table(RESULT, Arc::new(table))?;
+    let mut outcome = Ok(());
+    for test in tests {
+        outcome = match test.holds(engine, arguments).await {
+            Ok(true) => continue,
+            Ok(false) => {
+                Err(DataFusionError::Execution(format!("{}: check failed: {}", test.place, test.expression)))
+            }
+            Err(e) => Err(e),
+        };
+        break;
+    }
+    context.deregister_table(RESULT)?;
+    outcome
+}

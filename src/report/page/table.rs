@@ -1,0 +1,100 @@
+//! A report's rows as a table that sorts, folds and becomes CSV. What is shown is what was computed: numbers grouped, not
+//! rounded further than the report did, except shares, whose exact value the cell carries.
+
+use super::input::Kind;
+use super::text::{self, escape};
+use super::view::View;
+
+/// Rows that one table of the page holds; more are for the command line.
+const MOST: usize = 1000;
+/// Rows that are seen before "show all"; the style sheet knows the number too.
+const FOLDED: usize = 10;
+
+/// The table with its buttons. `id` is unique on the page.
+pub(super) fn table(view: View<'_>, id: &str) -> String {
+    let (book, shown, ui) = (view.book, view.shown, view.book.ui);
+    let count = shown.rows.len().min(MOST);
+    // Which columns are numbers is said once, not in each cell.
+    let is_number = |column: &usize| view.kind(*column).is_number();
+    let numbers: Vec<String> =
+        (0..shown.columns.len()).filter(is_number).map(|column| format!(" n{}", column + 1)).collect();
+    let mut html = format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table id=\"{id}\" class=\"{}{}\"><thead><tr>",
+        escape(&format!("{} · {}", shown.title.get(book.language), ui.table)),
+        if count > FOLDED + 2 { "folded" } else { "" },
+        numbers.concat()
+    );
+    for column in &shown.columns {
+        let zone = match column.kind {
+            Kind::Day | Kind::Time => format!(" <small>{}</small>", escape(&book.page.zone)),
+            _ => String::new(),
+        };
+        html += &format!(
+            "<th scope=\"col\"{} data-n=\"{}\"><button type=\"button\" data-tip=\"{}\">{}{zone}</button></th>",
+            if column.kind.is_number() { " class=\"n\"" } else { "" },
+            escape(&column.name),
+            escape(&tip(&column.definition, ui.sort)),
+            escape(column.label.get(book.language)),
+        );
+    }
+    html += "</tr></thead><tbody>";
+    for row in 0..count {
+        html += "<tr>";
+        for column in 0..shown.columns.len() {
+            html += &cell(view, row, column);
+        }
+    }
+    html += "</tbody></table></div>";
+    if count > FOLDED + 2 {
+        let all = ui.show_all.replace("{count}", &count.to_string());
+        html += &format!(
+            "<button class=\"link unfold\" data-unfold=\"{id}\" data-fewer=\"{}\" aria-expanded=\"false\">{all}</button>",
+            ui.show_fewer
+        );
+    }
+    if shown.rows.len() > MOST {
+        let note = ui.only_first.replace("{shown}", &text::grouped(&MOST.to_string()));
+        let note = note.replace("{all}", &text::grouped(&shown.rows.len().to_string()));
+        html += &format!("<p class=\"note\">{}</p>", escape(&note.replace("{name}", &shown.name)));
+    }
+    html
+}
+
+/// The button that saves the table.
+pub(super) fn csv_button(view: View<'_>, id: &str) -> String {
+    format!(
+        "<button class=\"tool\" data-csv=\"{id}\" data-file=\"{}.csv\" aria-label=\"{}\">{}</button>",
+        escape(&view.shown.name.replace('/', "-")),
+        escape(&format!(
+            "{}{}{}",
+            view.book.ui.csv,
+            view.book.ui.colon,
+            view.shown.title.get(view.book.language)
+        )),
+        view.book.ui.csv
+    )
+}
+
+fn tip(definition: &str, sort: &str) -> String {
+    if definition.is_empty() { sort.to_string() } else { definition.to_string() }
+}
+
+/// A cell, whose end tag HTML leaves to the reader; where the script could not get the value back from what is shown, it carries it.
+fn cell(view: View<'_>, row: usize, column: usize) -> String {
+    let (cell, kind) = (view.cell(row, column), view.kind(column));
+    let text = view.text(row, column);
+    let plain = cell.plain();
+    let is_number = kind.is_number();
+    let read_back = text.replace(',', "").replace('−', "-");
+    let read_back = if is_number { read_back.trim_end_matches('%') } else { text.as_str() };
+    let value = if read_back == plain { String::new() } else { format!(" data-v=\"{}\"", escape(&plain)) };
+    let mark = if view.is_incomplete(column, &plain) {
+        format!(" <em>{}</em>", view.book.ui.incomplete_short)
+    } else {
+        String::new()
+    };
+    // With a mark the shown text is not the value.
+    let value =
+        if mark.is_empty() || !value.is_empty() { value } else { format!(" data-v=\"{}\"", escape(&plain)) };
+    format!("<td{value}>{}{mark}", escape(&text))
+}

@@ -1,0 +1,247 @@
+//! What many reports of one run ask of the same days is computed once.
+//!
+//! ```text
+//! visits ──▶ a report ──▶ sessions of the day, computed        visits, kept ──▶ a report ──▶ rows in memory
+//!       └──▶ a report ──▶ the same sessions once more                      └──▶ a report ──▶ rows in memory
+//! ```
+//! A query whose filter goes beyond the days that are kept runs over the view itself, and so does every query where the
+//! rows would take too much memory. What is kept are rows of a view, not figures: each report computes its own.
+
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{SchemaProvider, Session};
+use datafusion::common::{Column, Result, ScalarValue};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::{TableProvider, TableType, ViewTable};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, col, lit,
+};
+use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
+use datafusion::prelude::SessionContext;
+use tokio::sync::OnceCell;
+
+use super::reads::{Conditions, Span, both};
+use crate::engine::{Engine, own_tables, with_tables};
+
+/// Rows of a view that are kept take at most so many bytes.
+const MOST_BYTES: usize = 512 << 20;
+
+/// The views of sessions, with the columns that are days of theirs, and those that are not kept, because they ask for all of
+/// a user's history.
+const VIEWS: [(&str, &[&str], &[&str]); 2] =
+    [("visits", &["dt", "session_dt"], &[]), ("sessions", &["session_dt"], &["is_first"])];
+
+/// Days of more events than this are not kept.
+const MOST_EVENTS: u64 = 4_000_000;
+
+/// The session that computes the answers of a run.
+#[derive(Clone, Default)]
+pub struct Shared(Option<SessionContext>);
+
+impl Shared {
+    /// Keeps the views of the days from `first` to `last`, around which the store has so many events.
+    pub(super) async fn of(engine: &Engine, first: i32, last: i32, events: u64) -> Result<Self> {
+        Ok(Self(if events > MOST_EVENTS { None } else { Some(keeping(engine, first, last).await?) }))
+    }
+
+    /// `None` where nothing is kept and the engine's own session will do.
+    pub(super) fn context(&self) -> Option<&SessionContext> {
+        self.0.as_ref()
+    }
+}
+
+/// A session in which the views of some days are kept once they were asked for.
+async fn keeping(engine: &Engine, first: i32, last: i32) -> Result<SessionContext> {
+    let context = engine.context();
+    let state = context.state();
+    let schema = own_tables(context).await?;
+    let keep = async |name: &str, days: Option<Days>, left_out: &[&str]| -> Result<()> {
+        if let Some(table) = schema.table(name).await?
+            && let Some(view) = (table.as_ref() as &dyn Any).downcast_ref::<ViewTable>()
+        {
+            schema.deregister_table(name)?;
+            // The types of its rows are known once types have been coerced.
+            let optimized = state.optimize(view.logical_plan())?;
+            let rows = Arc::new(optimized.schema().as_arrow().clone());
+            schema.register_table(
+                name.to_string(),
+                Arc::new(KeptView::new(name, view, rows, days, left_out)),
+            )?;
+        }
+        Ok(())
+    };
+    for (name, columns, left_out) in VIEWS {
+        let days = Days { columns, first, last, time_zone: engine.time_zone() };
+        keep(name, Some(days), left_out).await?;
+    }
+    keep("users", None, &[]).await?;
+    with_tables(context, schema)
+}
+
+/// Which rows of a view are kept: those of these days, by any of the columns.
+#[derive(Debug)]
+struct Days {
+    columns: &'static [&'static str],
+    first: i32,
+    last: i32,
+    time_zone: String,
+}
+
+impl Days {
+    fn filter(&self) -> Option<Expr> {
+        let of = |column: &&str| between(column, self.first, self.last);
+        let asked = self.columns.iter().map(of).reduce(Expr::or)?;
+        // A view's day is that of its session or the next one. Said of one column, the scan knows the days that it needs.
+        let read = between(self.columns[0], self.first, self.last.saturating_add(2));
+        Some(if self.columns.len() > 1 { read.and(asked) } else { asked })
+    }
+
+    /// Whether all rows that satisfy these filters are kept.
+    fn hold(&self, filters: &[Expr]) -> bool {
+        self.columns.iter().any(|column| {
+            let mut conditions = Conditions::new(&self.time_zone, column);
+            let span: Span = filters
+                .iter()
+                .flat_map(split_conjunction)
+                .fold((None, None), |span, filter| both(span, conditions.days_of(filter)));
+            span.0.is_some_and(|first| first >= self.first) && span.1.is_some_and(|last| last <= self.last)
+        })
+    }
+}
+
+fn between(column: &str, first: i32, last: i32) -> Expr {
+    let day = |day: i32| lit(ScalarValue::Date32(Some(day)));
+    col(column).gt_eq(day(first)).and(col(column).lt_eq(day(last)))
+}
+
+/// A view, some of whose rows stay in memory.
+struct KeptView {
+    name: String,
+    view: LogicalPlan,
+    schema: SchemaRef,
+    /// The columns that are kept, by their places in `schema`.
+    columns: Vec<usize>,
+    /// `None`: all rows.
+    days: Option<Days>,
+    /// `None` once it is known that they are too many.
+    rows: OnceCell<Option<Rows>>,
+}
+
+struct Rows {
+    partitions: Vec<Vec<RecordBatch>>,
+    _reservation: MemoryReservation,
+}
+
+impl KeptView {
+    fn new(name: &str, view: &ViewTable, schema: SchemaRef, days: Option<Days>, left_out: &[&str]) -> Self {
+        let is_kept = |column: &usize| !left_out.contains(&schema.field(*column).name().as_str());
+        Self {
+            columns: (0..schema.fields().len()).filter(is_kept).collect(),
+            name: name.to_string(),
+            view: view.logical_plan().clone(),
+            schema,
+            days,
+            rows: OnceCell::new(),
+        }
+    }
+
+    async fn compute(&self, state: &dyn Session) -> Result<Option<Rows>> {
+        let mut plan = LogicalPlanBuilder::from(self.view.clone());
+        if let Some(filter) = self.days.as_ref().and_then(Days::filter) {
+            plan = plan.filter(filter)?;
+        }
+        let plan = plan.project(self.named(&self.columns))?;
+        let plan = state.create_physical_plan(&plan.build()?).await?;
+        let computed = collect_partitioned(plan, state.task_ctx()).await?;
+        let bytes = computed.iter().flatten().map(RecordBatch::get_array_memory_size).sum();
+        let reservation =
+            MemoryConsumer::new(format!("kept {}", self.name)).register(&state.runtime_env().memory_pool);
+        if bytes > MOST_BYTES || reservation.try_grow(bytes).is_err() {
+            return Ok(None);
+        }
+        let schema = Arc::new(self.schema.project(&self.columns)?);
+        let own =
+            |batch: RecordBatch| Ok(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?);
+        let partitions = computed.into_iter().map(|batches| batches.into_iter().map(own).collect());
+        Ok(Some(Rows { partitions: partitions.collect::<Result<_>>()?, _reservation: reservation }))
+    }
+
+    fn named(&self, columns: &[usize]) -> Vec<Expr> {
+        columns
+            .iter()
+            .map(|column| Expr::from(Column::new_unqualified(self.schema.field(*column).name())))
+            .collect()
+    }
+
+    /// Where the columns stand among those that are kept; `None` where one is not.
+    fn places(&self, projection: Option<&Vec<usize>>) -> Option<Vec<usize>> {
+        let place = |column: &usize| self.columns.binary_search(column).ok();
+        match projection {
+            Some(projection) => projection.iter().map(place).collect(),
+            None => (0..self.schema.fields().len()).map(|column| place(&column)).collect(),
+        }
+    }
+
+    /// The view's own plan, as if the query stood over the view.
+    async fn plan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut plan = LogicalPlanBuilder::from(self.view.clone());
+        if let Some(filter) = conjunction(filters.to_vec()) {
+            plan = plan.filter(filter)?;
+        }
+        if let Some(projection) = projection {
+            plan = plan.project(self.named(projection))?;
+        }
+        state.create_physical_plan(&plan.build()?).await
+    }
+}
+
+impl Debug for KeptView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptView").field("name", &self.name).field("days", &self.days).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for KeptView {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // What is kept is not filtered, so the query does it.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if let Some(places) = self.places(projection)
+            && self.days.as_ref().is_none_or(|days| days.hold(filters))
+            && let Some(rows) = self.rows.get_or_try_init(|| self.compute(state)).await?
+        {
+            let schema = Arc::new(self.schema.project(&self.columns)?);
+            return Ok(MemorySourceConfig::try_new_exec(&rows.partitions, schema, Some(places))?);
+        }
+        self.plan(state, projection, filters).await
+    }
+}

@@ -1,0 +1,72 @@
+//! The page of a store: one file that needs nothing else, the same for the same input, with the figures of the reports.
+
+use std::path::Path;
+
+use crate::support::{footfall_ok, repository};
+
+/// The bundled month as a page, and the folder of its store.
+fn page(folder: &Path, language: &str) -> String {
+    let store = folder.join("shop").display().to_string();
+    let month = repository().join("data/shop_month");
+    if !Path::new(&store).exists() {
+        let [events, catalogue, users] = ["events.parquet", "events.toml", "users.parquet"]
+            .map(|name| month.join(name).display().to_string());
+        footfall_ok(&["land", &events, "--store", &store, "--catalogue", &catalogue, "--quiet"]);
+        footfall_ok(&["land", &users, "--store", &store, "--table", "users", "--quiet"]);
+    }
+    footfall_ok(&["report", "--store", &store, "--format", "html", "--lang", language, "--quiet"])
+}
+
+#[test]
+fn a_page_is_one_small_file_and_always_the_same() {
+    // Expected: 1.5 MB for a month, no network, the same bytes for the same input.
+    let folder = tempfile::tempdir().expect("a folder");
+    for language in ["zh", "en"] {
+        let first = page(folder.path(), language);
+        assert!(first.len() < 1_500_000, "{language}: {} bytes", first.len());
+        assert_eq!(first, page(folder.path(), language), "{language}");
+        assert!(first.contains(&format!("<html lang=\"{}", if language == "zh" { "zh" } else { "en" })));
+        for loads in ["<link", "<img", "<iframe", " src=", "@import", "url(http", "fetch("] {
+            assert!(!first.contains(loads), "{language}: the page has {loads}");
+        }
+    }
+}
+
+#[test]
+fn a_page_shows_what_the_reports_say() {
+    // Expected: the CSV of the reports, and what the bundled month holds (data/shop_month/README.md): its zone and days.
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = page(folder.path(), "en");
+    assert!(page.contains("Asia/Shanghai") && page.contains("2026-03-01") && page.contains("2026-03-31"));
+    let store = folder.path().join("shop").display().to_string();
+    for report in ["overview/trend", "access/visit_trend_day", "access/stay_distribution", "profile/portrait"]
+    {
+        let csv = footfall_ok(&["report", "--store", &store, "--only", report, "--format", "csv", "--quiet"]);
+        let lines: Vec<&str> = csv.lines().skip(1).collect();
+        assert!(!lines.is_empty(), "{report} has rows");
+        for cell in lines.iter().flat_map(|line| line.split(',')).filter(|cell| cell.len() > 3) {
+            // A page groups digits and shortens days; the numbers themselves are in it for its own CSV.
+            let is_number = cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            if is_number {
+                let grouped = grouped(cell);
+                assert!(
+                    page.contains(cell) || page.contains(&grouped),
+                    "{report}: {cell} is not on the page"
+                );
+            }
+        }
+    }
+}
+
+/// 12345 as 12,345.
+fn grouped(number: &str) -> String {
+    let (whole, rest) = number.split_once('.').map_or((number, ""), |(whole, rest)| (whole, rest));
+    let mut text = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if rest.is_empty() { text } else { format!("{text}.{rest}") }
+}
