@@ -23,7 +23,7 @@ const QUERIES: usize = 1_000;
 const BYTES: usize = 256 << 10;
 
 /// Fails if the text holds a chain that is too long to be planned.
-pub(in crate::ask) fn check_chains(source: &Source) -> Result<()> {
+pub(crate) fn check_chains(source: &Source) -> Result<()> {
     // A text that is too short for one is the rule.
     if source.text.len() < OPERATORS.min(QUERIES) * 2 {
         return Ok(());

@@ -20,6 +20,7 @@ mod tables;
 pub use error_json::{error_json, message_json};
 pub use errors::{Located, Usage, locate, plain};
 pub use files::OutputFile;
+pub(crate) use guard::check_chains;
 pub use header::Header;
 pub use header_lines::{Chart, ChartKind, Check, ColumnNote, Edge, Label, Period, Reach, Shift};
 pub(crate) use output::cells;

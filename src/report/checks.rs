@@ -11,7 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::MemTable;
 use datafusion::sql::parser::DFParser;
 
-use crate::ask::{Arguments, Check, Parsed, Source, Usage, answer, parse, plain};
+use crate::ask::{Arguments, Check, Parsed, Source, Usage, answer, check_chains, parse, plain};
 use crate::engine::Engine;
 use crate::report::Answer;
 
@@ -35,11 +35,12 @@ impl Test {
         let wrong = |reason: String| Usage::error(format!("{place}: check: {reason}"));
         let text = format!("SELECT ({}) AS holds FROM {RESULT}", check.expression);
         let source = Source::new(format!("{place} (check)"), text);
-        let mut statements = parse(&source).map_err(|e| wrong(plain(&e)))?;
+        check_chains(&source)?;
         let parsed = DFParser::parse_sql_into_expr(&check.expression).map_err(|e| wrong(plain(&e)))?;
         if let Some(alias) = parsed.alias {
             return Err(wrong(format!("'{alias}' behind the expression")));
         }
+        let mut statements = parse(&source).map_err(|e| wrong(plain(&e)))?;
         match (statements.pop(), statements.is_empty()) {
             (Some(query), true) => Ok(Self { place, expression: check.expression.clone(), source, query }),
             _ => Err(wrong("it is not one expression".to_string())),
