@@ -1,6 +1,8 @@
 //! Local days: on which day of a zone's calendar is an instant, and does that day ever go back?
 
+#[cfg(feature = "store")]
 use std::collections::HashMap;
+#[cfg(feature = "store")]
 use std::sync::{LazyLock, Mutex};
 
 use chrono::{DateTime, Offset, TimeZone};
@@ -63,12 +65,14 @@ fn offset(zone: Tz, micros: i64) -> i64 {
 
 /// Whether the local date of a later instant is never the earlier date: clocks are nowhere put back over a midnight, as
 /// St. John's did at 00:01. Checked from 1990, before which a store takes no event, to 2040.
+#[cfg(feature = "store")]
 pub(crate) fn days_only_rise(zone: &str) -> bool {
     static KNOWN: LazyLock<Mutex<HashMap<String, bool>>> = LazyLock::new(Mutex::default);
     let Ok(mut known) = KNOWN.lock() else { return false };
     *known.entry(zone.to_string()).or_insert_with(|| zone.parse().is_ok_and(only_rise))
 }
 
+#[cfg(feature = "store")]
 fn only_rise(zone: Tz) -> bool {
     let days = 631_152_000 * SECOND..2_208_988_800 * SECOND;
     days.step_by(DAY as usize).all(|day| {

@@ -20,9 +20,11 @@ mod tables;
 pub use error_json::{error_json, message_json};
 pub use errors::{Located, Usage, locate, plain};
 pub use files::OutputFile;
+#[cfg(feature = "store")]
 pub(crate) use guard::check_chains;
 pub use header::Header;
 pub use header_lines::{Chart, ChartKind, Check, ColumnNote, Edge, Label, Period, Reach, Shift};
+#[cfg(feature = "store")]
 pub(crate) use output::cells;
 pub use output::{Format, Numbers, write, write_objects};
 pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
