@@ -92,17 +92,7 @@ impl Engine {
     #[cfg(feature = "store")]
     async fn over(store: &Store, snapshot: Snapshot, options: &EngineOptions) -> Result<Self> {
         let engine = Self::new(options)?;
-        if let Some(options) = engine
-            .context
-            .state_ref()
-            .write()
-            .config_mut()
-            .options_mut()
-            .extensions
-            .get_mut::<FootfallOptions>()
-        {
-            options.time_zone = store.time_zone().to_string();
-        }
+        engine.change_options(|options| options.time_zone = store.time_zone().to_string());
         crate::tables::register(&engine.context, store, snapshot).await?;
         Ok(engine)
     }
@@ -110,18 +100,16 @@ impl Engine {
     /// A session with the same tables that only reads: statements given through [`crate::ask`] that would change tables,
     /// files or settings are refused, and no file is a table.
     pub async fn read_only(self) -> Result<Self> {
-        if let Some(options) = self
-            .context
-            .state_ref()
-            .write()
-            .config_mut()
-            .options_mut()
-            .extensions
-            .get_mut::<FootfallOptions>()
-        {
-            options.read_only = true;
-        }
+        self.change_options(|options| options.read_only = true);
         Ok(Self { context: with_tables(&self.context, own_tables(&self.context).await?)? })
+    }
+
+    fn change_options(&self, change: impl FnOnce(&mut FootfallOptions)) {
+        let state = self.context.state_ref();
+        let mut state = state.write();
+        if let Some(options) = state.config_mut().options_mut().extensions.get_mut::<FootfallOptions>() {
+            change(options);
+        }
     }
 
     /// Plans one statement.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use datafusion::common::{DataFusionError, Result};
 use footfall::Engine;
-use footfall::ask::{Format, Given, Period, check_known};
+use footfall::ask::{Format, Period, check_known};
 use footfall::report::batch::{Day, DayCounts, Lock, Order, RunRecord, StoreState, Which, recover};
 use footfall::report::{Days, Report};
 use footfall::store::Store;
@@ -13,7 +13,7 @@ use footfall::tables::scenes_version;
 
 use crate::cli::{Limits, ReportArgs};
 use crate::commands::progress::Shown;
-use crate::commands::report::{open, sum_up};
+use crate::commands::report::{open, parameter_names, sum_up};
 use crate::commands::{Outcome, say, tell, usage};
 
 pub(crate) async fn run(
@@ -25,7 +25,7 @@ pub(crate) async fn run(
     limits: &Limits,
 ) -> Result<Outcome> {
     let given = &args.parameters.parameter;
-    check_names(given, &reports)?;
+    check_known(given, &parameter_names(&reports))?;
     let store = open(args).await?;
     let state = state(&store).await?;
     let (from, to) = range(args, &state)?;
@@ -123,17 +123,6 @@ pub(crate) async fn state(store: &Store) -> Result<StoreState> {
         time_zone: store.time_zone().to_string(),
         events: DayCounts::new(snapshot.events_of_days()?),
     })
-}
-
-fn check_names(given: &[Given], reports: &[&Report]) -> Result<()> {
-    let mut known: Vec<&str> = reports
-        .iter()
-        .flat_map(|report| &report.parameters)
-        .map(|parameter| parameter.name.as_str())
-        .collect();
-    known.sort_unstable();
-    known.dedup();
-    check_known(given, &known)
 }
 
 /// From the first to the last day asked for; the store's where none is.

@@ -6,7 +6,7 @@ use std::path::Path;
 use datafusion::common::{DataFusionError, Result};
 use footfall::Engine;
 use footfall::ask::{Arguments, Format, Given, OutputFile, check_known, plain};
-use footfall::report::batch::{FolderRecord, run_once, share};
+use footfall::report::batch::{FolderRecord, StoreState, run_once, share};
 use footfall::report::page::Language;
 use footfall::report::{Days, Pack, PageStore, Report, write_page};
 use footfall::store::Store;
@@ -73,6 +73,23 @@ async fn reports(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Reports with their values, and the version of the store that they are asked of.
+struct Asked<'a> {
+    store: Store,
+    state: StoreState,
+    engine: Engine,
+    asked: Vec<(&'a Report, Arguments)>,
+}
+
+async fn ask<'a>(args: &ReportArgs, reports: &[&'a Report], limits: &Limits) -> Result<Asked<'a>> {
+    let given = given(args, reports)?;
+    let store = open(args).await?;
+    let state = batch::state(&store).await?;
+    let engine = batch::engine(&store, limits).await?;
+    let asked = check(&engine, reports, &given).await?;
+    Ok(Asked { store, state, engine, asked })
+}
+
 /// Each report to its file in `folder`, all files at once.
 async fn files(
     args: &ReportArgs,
@@ -81,11 +98,7 @@ async fn files(
     folder: &Path,
     limits: &Limits,
 ) -> Result<Outcome> {
-    let given = given(args, reports)?;
-    let store = open(args).await?;
-    let state = batch::state(&store).await?;
-    let engine = batch::engine(&store, limits).await?;
-    let asked = check(&engine, reports, &given).await?;
+    let Asked { store, state, engine, asked } = ask(args, reports, limits).await?;
     let shown = Shown::new(&args.batch.progress, limits);
     let name = store.root().display().to_string();
     let record = run_once(&engine, &asked, format, folder, &name, &state, &shown).await?;
@@ -108,11 +121,7 @@ async fn page(args: &ReportArgs, reports: &[&Report], limits: &Limits) -> Result
     if args.batch.each.is_some() {
         return Err(usage("--format html is one page of a whole range; leave out --each"));
     }
-    let given = given(args, reports)?;
-    let store = open(args).await?;
-    let state = batch::state(&store).await?;
-    let engine = batch::engine(&store, limits).await?;
-    let asked = check(&engine, reports, &given).await?;
+    let Asked { store, state, engine, asked } = ask(args, reports, limits).await?;
     let shared = share(&engine, &asked, &state).await?;
     let name = store.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let about = PageStore { name, version: state.version };
@@ -185,15 +194,18 @@ pub(crate) async fn check<'a>(
     Ok(asked)
 }
 
+/// The names of all parameters of these reports.
+pub(crate) fn parameter_names<'a>(reports: &[&'a Report]) -> Vec<&'a str> {
+    let parameters = reports.iter().flat_map(|report| &report.parameters);
+    let mut names: Vec<&str> = parameters.map(|parameter| parameter.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// The values of the command line; days go to the reports that have days.
 fn given(args: &ReportArgs, reports: &[&Report]) -> Result<Vec<Given>> {
-    let mut known: Vec<&str> = reports
-        .iter()
-        .flat_map(|report| &report.parameters)
-        .map(|parameter| parameter.name.as_str())
-        .collect();
-    known.sort_unstable();
-    known.dedup();
+    let known = parameter_names(reports);
     let mut given = Vec::new();
     let mut day = |name: &str, value: &Option<String>| {
         if let Some(value) = value {

@@ -8,6 +8,8 @@ pub(crate) mod stream_events;
 pub(crate) mod stream_sessions;
 pub(crate) mod table_forms;
 
+mod groups;
+
 use std::sync::Arc;
 
 use datafusion::optimizer::{AnalyzerRule, OptimizerRule};

@@ -13,8 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_comparator};
-use datafusion::arrow::compute::{SortOptions, partition};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
@@ -25,6 +24,7 @@ use futures::{Stream, StreamExt};
 
 use super::exec::SessionWindow;
 use crate::functions::sessions::{SessionRunner, SessionSpec};
+use crate::plan::groups::{evaluate, starts};
 
 pub(super) struct SessionizeStream {
     schema: SchemaRef,
@@ -186,32 +186,11 @@ struct Users {
 impl Users {
     fn starts(&mut self, batch: &RecordBatch) -> Result<Vec<usize>> {
         let keys = evaluate(&self.partition_by, batch)?;
-        let is_first_new = match &self.last {
-            None => true,
-            Some(last) => is_other(last, &keys)?,
-        };
-        let mut starts = if is_first_new { vec![0] } else { vec![] };
-        if !keys.is_empty() {
-            starts.extend(partition(&keys)?.ranges().iter().skip(1).map(|range| range.start));
-        }
+        let starts = starts(self.last.as_deref(), &keys)?;
         let end = batch.num_rows() - 1;
         self.last = Some(keys.iter().map(|key| key.slice(end, 1)).collect());
         Ok(starts)
     }
-}
-
-/// Whether the first rows differ; two NULLs are one user, as in GROUP BY.
-fn is_other(a: &[ArrayRef], b: &[ArrayRef]) -> Result<bool> {
-    for (a, b) in a.iter().zip(b) {
-        if make_comparator(a, b, SortOptions::default())?(0, 0).is_ne() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn evaluate(exprs: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    exprs.iter().map(|expr| expr.evaluate(batch)?.into_array(batch.num_rows())).collect()
 }
 
 /// The bytes of the rows themselves. The buffers behind them are shared by many batches and counted where they were made.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -18,6 +18,7 @@ use futures::{Stream, StreamExt};
 
 use super::keys::Keys;
 use crate::error::footfall_internal_err;
+use crate::plan::groups::evaluate;
 
 /// Complete groups that wait for the first batch out; each next batch may be twice as large, so that a LIMIT is
 /// answered soon and a whole table in whole batches.
@@ -179,8 +180,4 @@ impl RecordBatchStream for SortedAggregateStream {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
-}
-
-fn evaluate(exprs: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    exprs.iter().map(|expr| expr.evaluate(batch)?.into_array(batch.num_rows())).collect()
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::day::Day;
@@ -118,8 +119,7 @@ pub enum Status {
 impl FolderRecord {
     /// Of a folder; `None` if it has none that can be read, which is as good as none.
     pub fn read(folder: &Path) -> Option<Self> {
-        let bytes = std::fs::read(folder.join(RUN_FILE)).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        read(folder)
     }
 
     /// The record of a file.
@@ -131,8 +131,7 @@ impl FolderRecord {
 impl RunRecord {
     /// Of the folder above; `None` if it has none that can be read.
     pub fn read(folder: &Path) -> Option<Self> {
-        let bytes = std::fs::read(folder.join(RUN_FILE)).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        read(folder)
     }
 
     /// The one line of `--summary json`.
@@ -158,6 +157,11 @@ impl RunRecord {
             "error": failed.and_then(|stretch| stretch.error.clone()),
         })
     }
+}
+
+fn read<T: DeserializeOwned>(folder: &Path) -> Option<T> {
+    let bytes = std::fs::read(folder.join(RUN_FILE)).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// As a file holds it: people read it, too.
