@@ -1,5 +1,6 @@
 //! What was typed: the words of the command line and their types, no more.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,12 +11,30 @@ use footfall::ask::{Format, Given, Period, plain};
 
 /// Behavioural analytics as SQL: who came, what they did, where they left, who came back.
 #[derive(Debug, Parser)]
-#[command(name = "footfall", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(name = "footfall", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
+    /// The prompt where there is none.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+impl Cli {
+    pub(crate) fn into_parts(self) -> (Command, Limits) {
+        let prompt = || {
+            Command::Repl(ReplArgs {
+                store: std::env::var_os("FOOTFALL_STORE").map(PathBuf::from),
+                ..ReplArgs::default()
+            })
+        };
+        (self.command.unwrap_or_else(prompt), self.limits)
+    }
+
+    /// Whether it ends only when a person wants it to: time-outs and Ctrl-C are for its statements.
+    pub(crate) fn is_prompt(&self) -> bool {
+        matches!(self.command, None | Some(Command::Repl(_))) && std::io::stdin().is_terminal()
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -30,6 +49,8 @@ pub(crate) enum Command {
     Land(LandArgs),
     /// Run SQL over a store, or over anyone's Parquet, CSV and JSON files
     Sql(SqlArgs),
+    /// Ask one question after the other at a prompt; what footfall does without a command
+    Repl(ReplArgs),
     /// Run reports: every .sql file with a title, to CSV, JSON or Markdown
     Report(ReportArgs),
     /// Bring a store's files to one per shard and day, finished week, or month of old weeks
@@ -66,7 +87,7 @@ pub(crate) struct Limits {
     /// 30 s and 1 GB
     #[arg(long, global = true, help_heading = "Limits")]
     pub(crate) read_only: bool,
-    /// How an error is told: for people, or as one line of JSON
+    /// How an error is told: for people, or as one line of JSON, and then no messages and no progress beside it
     #[arg(long, global = true, value_name = "FORM", default_value = "text", value_parser = PossibleValuesParser::new(["text", "json"]), help_heading = "Limits")]
     pub(crate) errors: String,
 }
@@ -134,12 +155,16 @@ pub(crate) struct SqlArgs {
     /// Folder of the store; without one, SQL over files: select * from 'events.parquet'
     #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
+    /// Only the users of this segment: a view or table with a column user_id; every figure is of these users
+    #[arg(long, value_name = "NAME", requires = "store")]
+    pub(crate) segment: Option<String>,
     /// File of statements, run before those of the command line
     #[arg(long = "file", short, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) parameters: ParameterArgs,
-    /// Form of the rows; without it what the name given to -o ends in, else table
+    /// Form of the rows; without it what the name given to -o ends in, else table. agent: types, at most 25 rows, their
+    /// number and a hash of all of them
     #[arg(long, value_parser = formats())]
     pub(crate) format: Option<Format>,
     /// Write the one result there instead of stdout: the whole file or none
@@ -147,7 +172,22 @@ pub(crate) struct SqlArgs {
     pub(crate) output: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+pub(crate) struct ReplArgs {
+    /// Folder of the store; without one, SQL over files
+    #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Only the users of this segment: a view or table with a column user_id; every figure is of these users
+    #[arg(long, value_name = "NAME", requires = "store")]
+    pub(crate) segment: Option<String>,
+    #[command(flatten)]
+    pub(crate) parameters: ParameterArgs,
+    /// Form of the rows at the beginning
+    #[arg(long, value_parser = formats())]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ParameterArgs {
     /// Value of $NAME, as NAME=VALUE or NAME:TYPE=VALUE; types: text, int, float, bool, date, timestamp, interval,
     /// list, column, filter. Without a type: as declared in the file's header, else text
@@ -160,6 +200,9 @@ pub(crate) struct ReportArgs {
     /// Folder of the store
     #[arg(long, env = "FOOTFALL_STORE", value_name = "DIR", required_unless_present_any = ["list", "test"])]
     pub(crate) store: Option<PathBuf>,
+    /// Only the users of this segment: a view or table with a column user_id; every figure is of these users
+    #[arg(long, value_name = "NAME")]
+    pub(crate) segment: Option<String>,
     /// Folder of .sql files to run instead of the built-in reports
     #[arg(long, value_name = "DIR")]
     pub(crate) pack: Option<PathBuf>,
@@ -169,8 +212,11 @@ pub(crate) struct ReportArgs {
     /// List the reports with their parameters
     #[arg(long)]
     pub(crate) list: bool,
-    /// With --list: as JSON, with columns, charts and checks
-    #[arg(long, requires = "list")]
+    /// Say of each result column from which columns of the store it is computed; runs nothing
+    #[arg(long, conflicts_with_all = ["list", "test", "output", "each"])]
+    pub(crate) lineage: bool,
+    /// With --list or --lineage: as JSON; the list with columns, charts and checks
+    #[arg(long)]
     pub(crate) json: bool,
     /// Run the tests of the pack, DIR/tests/*.sql, and no report
     #[arg(long, requires = "pack", conflicts_with_all = ["list", "output"])]
@@ -186,9 +232,10 @@ pub(crate) struct ReportArgs {
     pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) parameters: ParameterArgs,
-    /// Form of the rows; html: one page for a browser that shows all reports
-    #[arg(long, default_value = "markdown", value_parser = forms())]
-    pub(crate) format: Form,
+    /// Form of the rows, markdown without it; html: one page for a browser that shows all reports; agent: at most 25 rows
+    /// of one report with types, their number and a hash of all of them
+    #[arg(long, value_parser = forms())]
+    pub(crate) format: Option<Form>,
     /// Language of the page
     #[arg(long, default_value = "zh", value_parser = PossibleValuesParser::new(["zh", "en"]))]
     pub(crate) lang: String,
@@ -207,7 +254,7 @@ pub(crate) struct BatchArgs {
     /// Run only what is not there yet, and what may be another answer by now: late events, another query
     #[arg(long, requires = "each", help_heading = "Batch")]
     pub(crate) changed: bool,
-    /// Run only what the last run did not finish
+    /// Run only what the last run did not finish, in its form, of its reports and with its parameters
     #[arg(long, requires = "each", conflicts_with = "changed", help_heading = "Batch")]
     pub(crate) retry: bool,
     /// Say what would run and why, and run nothing
@@ -219,8 +266,8 @@ pub(crate) struct BatchArgs {
     /// How progress is shown: a bar on a terminal, or a line each 10 seconds
     #[arg(long, value_name = "FORM", default_value = "auto", value_parser = PossibleValuesParser::new(["auto", "plain", "none"]), help_heading = "Batch")]
     pub(crate) progress: String,
-    /// Sum up what was done as one line of JSON, the last one on stdout
-    #[arg(long, value_name = "FORM", value_parser = PossibleValuesParser::new(["json"]), requires = "output", help_heading = "Batch")]
+    /// Sum up what was done as one line of JSON, the last one on stdout; for -o DIR and --test
+    #[arg(long, value_name = "FORM", value_parser = PossibleValuesParser::new(["json"]), help_heading = "Batch")]
     pub(crate) summary: Option<String>,
 }
 
@@ -268,6 +315,9 @@ pub(crate) struct InfoArgs {
     /// The days to which rows were added after this version, with their number
     #[arg(long, value_name = "VERSION")]
     pub(crate) changed_since: Option<u64>,
+    /// As JSON, with every table and view: its columns, their types, and what they mean
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -309,6 +359,9 @@ pub(crate) struct DemoArgs {
 pub(crate) struct FunctionsArgs {
     /// A function's name
     pub(crate) name: Option<String>,
+    /// As JSON: kind, signature, arguments, description, example and its types of each function
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What a run of reports writes.

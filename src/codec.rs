@@ -8,6 +8,12 @@ use std::sync::Arc;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::registry::FunctionRegistry;
+#[cfg(feature = "store")]
+use datafusion::physical_expr::PhysicalExpr;
+#[cfg(feature = "store")]
+use datafusion::physical_expr_common::physical_expr::{
+    proto_decode::PhysicalExprDecodeCtx, proto_encode::PhysicalExprEncodeCtx,
+};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -24,7 +30,7 @@ use crate::functions::sessions::InfoFields;
 use crate::plan::sessionize::{SessionWindow, SessionizeExec};
 use crate::plan::sorted_aggregate::SortedAggregateExec;
 #[cfg(feature = "store")]
-use crate::tables::ShardScanExec;
+use crate::tables::{InSegment, SegmentUsers, ShardScanExec};
 
 /// Reads and writes the operators of this crate.
 #[derive(Debug)]
@@ -74,6 +80,50 @@ impl PhysicalExtensionCodec for FootfallCodec {
         let node = Node { operator: Some(operator) };
         node.encode(buf).map_err(|error| DataFusionError::External(Box::new(error)))
     }
+
+    #[cfg(feature = "store")]
+    fn try_decode_expr(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn PhysicalExpr>],
+        _: &PhysicalExprDecodeCtx<'_>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        let node = InSegmentNode::decode(buf)
+            .map_err(|error| exec_datafusion_err!("this is no expression of Footfall: {error}"))?;
+        let [user_id] = inputs else {
+            return exec_err!("a segment asks for one user, found {}", inputs.len());
+        };
+        let users = Arc::new(SegmentUsers::new(&node.name, node.users));
+        Ok(Arc::new(InSegment::new(Arc::clone(user_id), users)))
+    }
+
+    #[cfg(feature = "store")]
+    fn try_encode_expr(
+        &self,
+        expr: &Arc<dyn PhysicalExpr>,
+        buf: &mut Vec<u8>,
+        _: &PhysicalExprEncodeCtx<'_>,
+    ) -> Result<()> {
+        let Some(expr) = expr.downcast_ref::<InSegment>() else {
+            return exec_err!("{expr} is no expression of Footfall");
+        };
+        let users = expr.users();
+        let node = InSegmentNode {
+            name: users.name().to_string(),
+            users: users.users().into_iter().map(str::to_string).collect(),
+        };
+        node.encode(buf).map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+}
+
+/// The users of a segment; which column says the user stands beside it.
+#[cfg(feature = "store")]
+#[derive(Clone, PartialEq, Message)]
+struct InSegmentNode {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, repeated, tag = "2")]
+    users: Vec<String>,
 }
 
 impl FootfallCodec {

@@ -8,8 +8,12 @@ use datafusion::catalog::{
     MemorySchemaProvider, SchemaProvider,
 };
 use datafusion::common::Result;
+#[cfg(feature = "store")]
+use datafusion::common::plan_err;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+#[cfg(feature = "store")]
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -19,7 +23,14 @@ use crate::folder::with_folders;
 use crate::functions::Function;
 #[cfg(feature = "store")]
 use crate::store::{Snapshot, Store};
+#[cfg(feature = "store")]
+use crate::tables::SegmentUsers;
 use crate::{functions, plan};
+
+#[cfg(feature = "store")]
+pub(crate) use crate::store::is_view_name;
+#[cfg(feature = "store")]
+pub(crate) use crate::tables::SavedViews;
 
 /// How an [`Engine`] works. Every `None` leaves the choice to DataFusion.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +49,36 @@ pub struct EngineOptions {
 #[derive(Clone)]
 pub struct Engine {
     context: SessionContext,
+    #[cfg(feature = "store")]
+    opened: Option<Arc<Opened>>,
+    #[cfg(feature = "store")]
+    segment: Option<Arc<Segment>>,
+}
+
+/// What a session with a store was made of.
+#[cfg(feature = "store")]
+#[derive(Clone)]
+struct Opened {
+    store: Store,
+    snapshot: Snapshot,
+    options: EngineOptions,
+    /// Of whom the events are; `None`: of all.
+    users: Option<Arc<SegmentUsers>>,
+}
+
+/// The segment of users that a session shows.
+#[cfg(feature = "store")]
+#[derive(Debug)]
+pub struct Segment {
+    /// The view or table that names its users.
+    pub name: String,
+    /// How many they are.
+    pub users: usize,
+    /// Another text for other users.
+    pub version: String,
+    /// The first and the last day of all events of the store.
+    pub(crate) days: Option<(i32, i32)>,
+    _memory: MemoryReservation,
 }
 
 impl Engine {
@@ -67,7 +108,13 @@ impl Engine {
         #[cfg(feature = "store")]
         let builder = builder.with_physical_optimizer_rule(Arc::new(crate::tables::RelaxScanOrder));
         let state = builder.build();
-        Ok(Self { context: with_folders(SessionContext::new_with_state(state)) })
+        Ok(Self {
+            context: with_folders(SessionContext::new_with_state(state)),
+            #[cfg(feature = "store")]
+            opened: None,
+            #[cfg(feature = "store")]
+            segment: None,
+        })
     }
 
     /// A session over the store in the folder `store`, as the store is now.
@@ -91,17 +138,96 @@ impl Engine {
 
     #[cfg(feature = "store")]
     async fn over(store: &Store, snapshot: Snapshot, options: &EngineOptions) -> Result<Self> {
-        let engine = Self::new(options)?;
-        engine.change_options(|options| options.time_zone = store.time_zone().to_string());
-        crate::tables::register(&engine.context, store, snapshot).await?;
+        let opened = Opened { store: store.clone(), snapshot, options: options.clone(), users: None };
+        Self::showing(opened).await
+    }
+
+    /// A session over the store, with all its events or those of some users.
+    #[cfg(feature = "store")]
+    async fn showing(opened: Opened) -> Result<Self> {
+        let mut engine = Self::new(&opened.options)?;
+        engine.change_options(|options| options.time_zone = opened.store.time_zone().to_string());
+        let context = &engine.context;
+        let users = opened.users.as_ref();
+        crate::tables::register(context, &opened.store, opened.snapshot.clone(), users).await?;
+        let saved = Arc::new(SavedViews::new(&opened.store, own_tables(context).await?.table_names()));
+        context.state_ref().write().config_mut().set_extension(Arc::clone(&saved));
+        saved.load(context).await?;
+        engine.opened = Some(Arc::new(opened));
         Ok(engine)
+    }
+
+    /// A new session over the same version of the same store, in which `events` and `users`, and so all views, show only these
+    /// users: those of the segment `name`.
+    #[cfg(feature = "store")]
+    pub(crate) async fn of_users(&self, name: &str, users: Vec<String>) -> Result<Self> {
+        let Some(opened) = &self.opened else {
+            return plan_err!("segment '{name}': a session without a store has no users");
+        };
+        let days = opened.snapshot.events_of_days()?;
+        let days = days.keys().next().copied().zip(days.keys().next_back().copied());
+        let users = Arc::new(SegmentUsers::new(name, users));
+        let opened = Opened { users: Some(Arc::clone(&users)), ..Opened::clone(opened) };
+        let mut engine = Self::showing(opened).await?;
+        let runtime = engine.context.runtime_env();
+        let memory = MemoryConsumer::new(format!("segment {name}")).register(&runtime.memory_pool);
+        memory.try_grow(users.size())?;
+        engine.segment = Some(Arc::new(Segment {
+            name: users.name().to_string(),
+            users: users.count(),
+            version: format!("{name} {:016x}", users.version()),
+            days,
+            _memory: memory,
+        }));
+        Ok(engine)
+    }
+
+    /// Shows the store as of `snapshot`. What the session made itself stays, and so do the users of its segment.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn renew(&mut self, snapshot: Snapshot) -> Result<()> {
+        let (Some(opened), Some(saved)) = (&self.opened, saved_views(&self.context)) else {
+            return Ok(());
+        };
+        for name in saved.built_in() {
+            self.context.deregister_table(name)?;
+        }
+        crate::tables::register(&self.context, &opened.store, snapshot.clone(), opened.users.as_ref())
+            .await?;
+        saved.load(&self.context).await?;
+        self.opened = Some(Arc::new(Opened { snapshot, ..Opened::clone(opened) }));
+        Ok(())
+    }
+
+    /// The segment whose users alone the session shows; `None`: all users.
+    #[cfg(feature = "store")]
+    pub fn segment(&self) -> Option<&Segment> {
+        self.segment.as_deref()
+    }
+
+    /// Names of the views that somebody saved in the store.
+    #[cfg(feature = "store")]
+    pub(crate) fn saved_views(&self) -> Vec<String> {
+        saved_views(&self.context).map(|saved| saved.names()).unwrap_or_default()
+    }
+
+    /// What one row of a table or view of the store is; `None` for any other table.
+    #[cfg(feature = "store")]
+    pub(crate) fn comment_of_table(&self, table: &str) -> Option<&'static str> {
+        self.opened.as_ref().and_then(|_| crate::tables::of_table(table))
+    }
+
+    /// What a column of a table or view of the store means, with unit and definition.
+    #[cfg(feature = "store")]
+    pub(crate) fn comment_of_column(&self, table: &str, column: &str) -> Option<String> {
+        crate::tables::of_column(table, column, &self.opened.as_ref()?.snapshot.catalogue)
     }
 
     /// A session with the same tables that only reads: statements given through [`crate::ask`] that would change tables,
     /// files or settings are refused, and no file is a table.
-    pub async fn read_only(self) -> Result<Self> {
+    pub async fn read_only(mut self) -> Result<Self> {
         self.change_options(|options| options.read_only = true);
-        Ok(Self { context: with_tables(&self.context, own_tables(&self.context).await?)? })
+        self.context = with_tables(&self.context, own_tables(&self.context).await?)?;
+        Ok(self)
     }
 
     fn change_options(&self, change: impl FnOnce(&mut FootfallOptions)) {
@@ -130,6 +256,12 @@ impl Engine {
     }
 }
 
+/// The views that somebody saved in the store of a session, if it has one.
+#[cfg(feature = "store")]
+pub(crate) fn saved_views(context: &SessionContext) -> Option<Arc<SavedViews>> {
+    context.copied_config().get_extension::<SavedViews>()
+}
+
 /// The tables and views of a session, without the files that a name in quotes stands for.
 pub(crate) async fn own_tables(context: &SessionContext) -> Result<MemorySchemaProvider> {
     let options = context.copied_config().options().catalog.clone();
@@ -155,6 +287,21 @@ pub(crate) fn with_tables(context: &SessionContext, tables: MemorySchemaProvider
     catalogs.register_catalog(options.default_catalog, Arc::new(catalog));
     let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(Arc::new(catalogs)).build();
     Ok(SessionContext::new_with_state(state))
+}
+
+/// The names of Footfall's functions and table forms.
+pub(crate) fn own_functions() -> Vec<String> {
+    functions::all()
+        .iter()
+        .flat_map(|function| std::iter::once(function.name().to_string()).chain(function.aliases().to_vec()))
+        .collect()
+}
+
+/// The names of what Footfall adds to FROM.
+pub(crate) fn table_forms() -> Vec<String> {
+    let forms = functions::all();
+    let forms = forms.iter().filter(|function| matches!(function, Function::TableForm(_)));
+    forms.map(|form| form.name().to_string()).collect()
 }
 
 impl std::fmt::Debug for Engine {

@@ -15,18 +15,27 @@ pub(crate) use footfall_internal_err;
 
 /// `"; did you mean 'x'?"` when one of `accepted` is close to `found`, else nothing.
 pub(crate) fn did_you_mean(found: &str, accepted: &[&str]) -> String {
+    nearest(found, accepted).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
+}
+
+/// The one of `accepted` that was probably meant: at most two changes or a third of the characters, and less than half of them.
+pub(crate) fn nearest<'a>(found: &str, accepted: &[&'a str]) -> Option<&'a str> {
     let found = found.to_lowercase();
-    accepted
-        .iter()
-        .map(|name| (edit_distance(&found, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| format!("; did you mean '{name}'?"))
-        .unwrap_or_default()
+    let length = found.chars().count();
+    let mut best: Option<(usize, &'a str)> = None;
+    for name in accepted {
+        let distance = edit_distance(&found, &name.to_lowercase());
+        let longer = name.chars().count().max(length);
+        let is_close = distance <= (longer / 3).max(2) && distance * 2 < longer;
+        if is_close && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, name));
+        }
+    }
+    best.map(|(_, name)| name)
 }
 
 /// How many characters must be added, taken, changed or swapped with their neighbour.
-fn edit_distance(a: &str, b: &str) -> usize {
+pub(crate) fn edit_distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
     let mut above = vec![0; b.len() + 1];

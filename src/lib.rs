@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! files ─▶ land ─▶ store ─▶ tables ──┐
-//!                                    ├─▶ engine ─▶ ask │ report
+//!                                    ├─▶ engine ─▶ ask ─▶ report ─▶ repl
 //!             functions ─▶ plan ─────┘             arrows are the only direction of `use crate::`
 //! ```
 //!
@@ -33,6 +33,8 @@ mod codec;
 mod engine;
 
 pub mod ask;
+#[cfg(feature = "cli")]
+pub mod repl;
 #[cfg(feature = "store")]
 pub mod report;
 
@@ -44,6 +46,8 @@ mod parquet_gate;
 
 pub use codec::FootfallCodec;
 pub use config::FootfallOptions;
+#[cfg(feature = "store")]
+pub use engine::Segment;
 pub use engine::{Engine, EngineOptions, FootfallExt};
 
 /// The README's programs compile.

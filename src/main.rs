@@ -3,16 +3,17 @@
 mod cli;
 mod commands;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use datafusion::common::{DataFusionError, Result};
-use footfall::ask::{Usage, error_json, message_json, plain};
+use footfall::ask::{Usage, error_json, is_usage, message_json, plain};
 
 use cli::{Cli, Command};
-use commands::{Outcome, watchdog};
+use commands::{Outcome, summary, watchdog};
 
 // Landing and sorting free large vectors on other threads than those that made them; glibc's allocator keeps such
 // memory, so that the limit on memory would hold in our books only.
@@ -27,7 +28,7 @@ const STACK: usize = 16 << 20;
 const BLOCKING_THREADS: usize = 20;
 
 async fn run(cli: Cli) -> Result<Outcome> {
-    let Cli { command, limits } = cli;
+    let (command, limits) = cli.into_parts();
     let writes = matches!(
         command,
         Command::Land(_) | Command::Compact(_) | Command::Vacuum(_) | Command::Generate(_) | Command::Demo(_)
@@ -39,6 +40,7 @@ async fn run(cli: Cli) -> Result<Outcome> {
     match command {
         Command::Land(args) => commands::land::run(&args, &limits).await,
         Command::Sql(args) => commands::sql::run(&args, &limits).await,
+        Command::Repl(args) => commands::repl::run(&args, &limits).await,
         Command::Report(args) => commands::report::run(&args, &limits).await,
         Command::Compact(args) => commands::compact::run(&args, &limits).await,
         Command::Verify(args) => commands::verify::run(&args, &limits).await,
@@ -46,12 +48,12 @@ async fn run(cli: Cli) -> Result<Outcome> {
         Command::Info(args) => commands::info::run(&args, &limits).await,
         Command::Generate(args) => commands::generate::run(&args, &limits).await,
         Command::Demo(args) => commands::demo::run(&args, &limits).await,
-        Command::Functions(args) => commands::functions::run(&args),
+        Command::Functions(args) => commands::functions::run(&args).await,
     }
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(words(std::env::args_os())) {
         Ok(cli) => cli,
         Err(e) => return refused(&e),
     };
@@ -68,14 +70,15 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let timeout = cli.limits.time();
-    if matches!(cli.command, Command::Sql(_) | Command::Report(_)) {
+    let is_prompt = cli.is_prompt();
+    let timeout = cli.limits.time().filter(|_| !is_prompt);
+    if matches!(cli.command, Some(Command::Sql(_) | Command::Report(_))) {
         runtime.spawn(give_up(in_json));
     }
     watchdog::start(timeout, cli.limits.memory(), move |code, message| tell(code, message, in_json));
     // On a thread of its own, because planning a deep expression needs more stack than a main thread has.
     let ended = std::thread::scope(|scope| {
-        let command = || runtime.block_on(supervise(run(cli), timeout));
+        let command = || runtime.block_on(supervise(run(cli), timeout, is_prompt));
         match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, command) {
             Ok(thread) => thread.join().unwrap_or(Ended::Panicked),
             Err(e) => Ended::ByItself(Err(DataFusionError::IoError(e))),
@@ -84,6 +87,16 @@ fn main() -> ExitCode {
     // What is still in the middle of a batch is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit_code(ended, timeout, in_json)
+}
+
+/// The words of the command line; SQL that begins with a comment is no option.
+fn words(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    words.map(|word| match word.to_str() {
+        Some(text) if text.starts_with("--") && text[2..].starts_with(char::is_whitespace) => {
+            format!(" {text}").into()
+        }
+        _ => word,
+    })
 }
 
 /// Ends a query that keeps its thread to itself, so that the ordinary way is not heard.
@@ -98,6 +111,7 @@ fn cancelled(in_json: bool) {
     if in_json {
         tell(130, "cancelled", true);
     } else {
+        summary::give_up(130, "cancelled");
         eprintln!("cancelled");
     }
 }
@@ -118,6 +132,7 @@ fn refused(error: &clap::Error) -> ExitCode {
 
 /// An error that is no value of ours, in the form that was asked for.
 fn tell(code: u8, message: &str, in_json: bool) {
+    summary::give_up(code, message);
     if in_json {
         eprintln!("{}", message_json(message, code));
     } else {
@@ -133,7 +148,11 @@ enum Ended {
 }
 
 /// Runs the command until it ends, the time is up, or someone stops it. Dropping the command removes its temporary files.
-async fn supervise(command: impl Future<Output = Result<Outcome>>, timeout: Option<Duration>) -> Ended {
+async fn supervise(
+    command: impl Future<Output = Result<Outcome>>,
+    timeout: Option<Duration>,
+    is_prompt: bool,
+) -> Ended {
     let time_is_up = async {
         match timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
@@ -143,7 +162,7 @@ async fn supervise(command: impl Future<Output = Result<Outcome>>, timeout: Opti
     tokio::select! {
         done = command => Ended::ByItself(done),
         () = time_is_up => Ended::TimedOut,
-        () = interrupted() => Ended::Cancelled,
+        () = interrupted(), if !is_prompt => Ended::Cancelled,
     }
 }
 
@@ -176,8 +195,8 @@ fn exit_code(ended: Ended, timeout: Option<Duration>, in_json: bool) -> ExitCode
             ExitCode::SUCCESS
         }
         Ended::ByItself(Err(e)) => {
-            let is_usage = matches!(&e, DataFusionError::External(inner) if inner.is::<Usage>());
-            let code = if is_usage { 2 } else { 1 };
+            let code = if is_usage(&e) { 2 } else { 1 };
+            summary::give_up(code, &plain(&e));
             if in_json {
                 eprintln!("{}", error_json(&e, code));
             } else {

@@ -1,12 +1,16 @@
 -- title: Distribution of depth | 访问深度分布
 -- question: How many different pages did an open see, or a user over all his opens?
+--   | 每次打开访问了多少个不同页面，每个用户各次打开合计又是多少？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param by text = opens in (opens, users) : what is counted; a user's depth is the sum over his opens in the range, so 3 pages and 2 pages are 5
 -- column key = key | 编号 : key of the bucket in the data API (access_depth_info), 1 to 7
--- column depth = depth | 访问深度 : different pages, by path without query
+--   | 数据接口（access_depth_info）中的区间编号，1 至 7
+-- column depth = depth | 访问深度 : different pages, by path without query | 去重页面数，按不含参数的页面路径
 -- column times = times | 数量 : opens (sessions with a page view) in the bucket; with by=users the users
+--   | 该区间的打开次数（有页面访问的会话）；by=users 时为用户数
 -- column share = share | 占比 : times / those of all buckets, fraction of 1, 4 decimals, rounded half up; empty without opens
+--   | 数量 / 全部区间的数量之和，小数（1 即 100%），保留 4 位小数，四舍五入；无打开时为空
 -- chart: bar x=depth y=times
 -- check: count(*) = 7
 -- check: coalesce(abs(sum(share) - 1) < 0.001, true)

@@ -1,17 +1,19 @@
 -- title: Effective visits | 有效访问
 -- question: How many opens lasted longer than 3 seconds, and how many users had one?
+--   | 有多少次打开停留超过 3 秒，有多少用户有过这样的打开？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- param seconds float = 3 : an open is effective if it lasts longer than this, in seconds
--- column ref_date = day | 日期 : the local day, yyyymmdd
--- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start on the day
+-- param seconds float = 3 from 0 : an open is effective if it lasts longer than this, in seconds
+-- column ref_date = day | 日期 : the local day, yyyymmdd | 本地日期，yyyymmdd
+-- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start on the day | 当日开始的打开次数（有页面访问的会话）
 -- column effective_opens = effective opens | 有效访问次数 : those of them whose stay, in milliseconds, is longer
+--   | 其中停留时长（按毫秒比较）超过 `seconds` 秒的次数
 -- column effective_opens_share = share of opens | 有效访问次数占比 : effective opens / opens, fraction of 1, 4 decimals, rounded half up; empty
---   without opens
--- column users = users | 打开人数 : distinct users with an open that starts on the day
--- column effective_users = effective users | 有效访问人数 : distinct users with an effective open
+--   without opens | 有效访问次数 / 打开次数，小数（1 即 100%），保留 4 位小数，四舍五入；无打开时为空
+-- column users = users | 打开人数 : distinct users with an open that starts on the day | 有打开在当日开始的去重用户数
+-- column effective_users = effective users | 有效访问人数 : distinct users with an effective open | 至少有一次有效访问的去重用户数
 -- column effective_users_share = share of users | 有效访问人数占比 : effective users / users, fraction of 1, 4 decimals, rounded half up; empty
---   without opens
+--   without opens | 有效访问人数 / 打开人数，小数（1 即 100%），保留 4 位小数，四舍五入；无打开时为空
 -- chart: line x=ref_date y=effective_opens,effective_users
 -- check: coalesce(bool_and(effective_opens <= session_cnt and effective_users <= effective_opens), true)
 -- A day without opens is a row of zeros.

@@ -1,16 +1,22 @@
 -- title: New, retained, returning and lost visitors | 新增、留存、回访与流失
 -- question: Of the visitors of a day, week or month, how many were new, how many had come in the one before, how many earlier, and who stayed away?
+--   | 某日、某周或某月的访问用户中，多少是新增，多少上一周期来过，多少更早来过，又有多少人没有再来？
 -- days: ..to+1
 -- param from date = first_day : a day of the first period
 -- param to date = last_day : a day of the last period
 -- param by text = day in (day, week, month) : the period; weeks run Monday to Sunday, and every period that the range touches is whole
 -- column ref_date = period | 日期 : yyyymmdd, Monday and Sunday as yyyymmdd-yyyymmdd, or yyyymm
--- column visit_uv = visitors | 访问人数 : distinct users with a page view in the period
+--   | 日为 yyyymmdd，周为周一与周日 yyyymmdd-yyyymmdd，月为 yyyymm
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view in the period | 本周期有页面访问的去重用户数
 -- column visit_uv_new = new visitors | 新增访问 : those of them whose first page view ever falls in the period
+--   | 其中历史首次页面访问发生在本周期的用户数
 -- column retained_uv = retained | 留存访问 : those who are not new and had visited in the period before, too
+--   | 不是新增、上一周期也访问过的用户数
 -- column returning_uv = returning | 回访 : those who are not new and had visited earlier, but not in the period before
--- column lost_uv = lost | 流失 : visitors of the period before who did not visit in this one
+--   | 不是新增、更早访问过、但上一周期没有访问的用户数
+-- column lost_uv = lost | 流失 : visitors of the period before who did not visit in this one | 上一周期访问过、本周期没有访问的用户数
 -- column complete = complete | 已完整 : false: the period is not over at the newest event, so that users may still come
+--   | false 表示到最新事件为止该周期尚未结束，还可能有用户到来
 -- chart: stacked x=ref_date y=visit_uv_new,retained_uv,returning_uv
 -- check: coalesce(bool_and(visit_uv = visit_uv_new + retained_uv + returning_uv), true)
 -- The newest day in the store counts as finished. A period without visits is a row of zeros, but for those lost.

@@ -1,5 +1,6 @@
 -- title: Sources of new users | 新用户引流来源
 -- question: From where did the users of these days come when they opened the mini program for the first time?
+--   | 这些天的新用户第一次打开小程序时来自哪里？
 -- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
@@ -7,8 +8,11 @@
 --   one of the data API, from the table source_keys
 -- column origin = source | 来源 : name of the channel, of channel and sub-channel or of the source, or the scene value; 其他 for scenes that the
 --   tables do not list, users without a scene, and those new by their profile who have no visit in the range
+--   | 一级场景、一级与二级场景或来源的名称，或场景值；表中未列出的场景、没有场景的用户，以及按用户资料为新用户但在范围内没有访问的用户，均为其他
 -- column visit_uv_new = new users | 新用户数 : distinct users whose first page view ever falls in the range, by the scene of the open it is in
+--   | 历史首次页面访问发生在所选范围内的去重用户数，按该次访问所属打开的场景归类
 -- column share = share | 占比 : new users / all new users, fraction of 1, 4 decimals, rounded half up
+--   | 新用户数 / 全部新用户数，小数（1 即 100%），保留 4 位小数，四舍五入
 -- chart: bar x=origin y=visit_uv_new
 -- check: coalesce(abs(sum(share) - 1) < 0.01, true)
 -- A new user counts once, whatever he opened later.

@@ -1,13 +1,16 @@
 -- title: Opens per user | 打开次数分布
--- question: How often did a user open the mini program in the last 1, 7 and 30 days?
+-- question: How often did a user open the mini program in the last 1, 7 and 30 days? | 最近 1 天、7 天和 30 天，每个用户打开小程序多少次？
 -- param to date = last_day : the last of the days
--- column days = days | 天数 : 1, 7 or 30: the days that end with the chosen one
+-- column days = days | 天数 : 1, 7 or 30: the days that end with the chosen one | 1、7 或 30，以所选日期为最后一天的天数
 -- column opens_per_user = opens per user | 人均打开次数 : opens of these days / users with an open in them, 4 decimals, rounded half up; the same
 --   on each row of these days; empty without opens
--- column key = key | 编号 : number of the bucket, 1 to 9
+--   | 这些天的打开次数 / 这些天有打开的去重用户数，保留 4 位小数，四舍五入；天数相同的各行相同；无打开时为空
+-- column key = key | 编号 : number of the bucket, 1 to 9 | 区间编号，1 至 9
 -- column opens = opens of a user | 打开次数 : how many opens (sessions with a page view) a user of this row has in these days
--- column users = users | 人数 : distinct users with so many opens
+--   | 该行用户在这些天的打开次数（有页面访问的会话）
+-- column users = users | 人数 : distinct users with so many opens | 打开次数在此区间的去重用户数
 -- column share = share | 占比 : users / all users with an open in these days, fraction of 1, 4 decimals, rounded half up
+--   | 人数 / 这些天有打开的全部用户数，小数（1 即 100%），保留 4 位小数，四舍五入
 -- chart: bar x=opens y=users series=days
 -- check: count(*) = 27
 -- check: coalesce(abs(sum(share) - count(DISTINCT CASE WHEN users > 0 THEN days END)) < 0.01, true)

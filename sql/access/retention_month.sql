@@ -1,16 +1,21 @@
 -- title: Retention by month | 访问留存（月）
 -- question: Of the users who were new or active in a natural month, how many were seen again in the next one?
+--   | 某自然月新增或活跃的用户中，有多少在下一个月再次访问？
 -- period: month
 -- days: ..to+61
 -- param from date = first_day : a day of the first cohort's month
 -- param to date = last_day : a day of the last cohort's month
--- column ref_date = cohort | 日期 : month of the cohort, yyyymm
+-- column ref_date = cohort | 日期 : month of the cohort, yyyymm | 用户新增或活跃的自然月，yyyymm
 -- column kind = cohort of | 用户类型 : visit_uv_new: users whose first visit ever fell in the month; visit_uv: all who visited in it
--- column key = months later | 月数 : 0 and 1
+--   | visit_uv_new 为历史首次访问发生在该月的用户；visit_uv 为该月访问过的全部用户
+-- column key = months later | 月数 : 0 and 1 | 之后的月数，0 和 1
 -- column value = users | 人数 : head count: the size of the cohort at key 0, those of it seen again exactly `key` periods later at the
 --   others; empty where that period has not begun
+--   | 人数；key 为 0 时是初始人数，其他为其中恰好在 `key` 个周期后再次访问的人数；该周期尚未开始时为空
 -- column rate = retention rate | 留存率 : value / size of the cohort, fraction of 1, 4 decimals, rounded half up; empty without a cohort
+--   | 人数 / 初始人数，小数（1 即 100%），保留 4 位小数，四舍五入；无初始用户时为空
 -- column complete = complete | 已完整 : false: the period of that key is not over at the newest event
+--   | false 表示到最新事件为止，该 key 对应的周期尚未结束
 -- chart: heat x=key y=ref_date value=rate series=kind
 -- check: coalesce(bool_and(rate between 0 and 1), true)
 -- The newest day in the store counts as finished: land whole days before asking.

@@ -1,17 +1,23 @@
 -- title: Returning and lost users | 回流与流失
 -- question: How many users came back after 90 days without a visit, and how many have not come for 90 days?
+--   | 有多少用户 90 天没有访问后又回来，有多少用户已经 90 天没有访问？
 -- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- column ref_date = day | 日期 : the local day, yyyymmdd
--- column visit_uv = visitors | 访问人数 : distinct users with a page view on the day
+-- column ref_date = day | 日期 : the local day, yyyymmdd | 本地日期，yyyymmdd
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view on the day | 当日有页面访问的去重用户数
 -- column returning_uv = returning users | 回流用户数 : those of them who had visited before, but on none of the 90 days before the day
+--   | 其中此前访问过、但当日之前的 90 天内没有访问的用户数
 -- column returning_share = share of visitors | 回流用户占比 : returning users / visitors, fraction of 1, 4 decimals, rounded half up; empty without
---   visitors
+--   visitors | 回流用户数 / 访问人数，小数（1 即 100%），保留 4 位小数，四舍五入；无访问用户时为空
 -- column visit_total = users so far | 累计访问用户数 : distinct users whose first page view ever falls on the day or before
+--   | 历史首次页面访问发生在当日或之前的去重用户数
 -- column lost_uv = lost users | 流失用户数 : those of them without a page view on the 90 days that end with the day
+--   | 其中在截至当日的 90 天内没有页面访问的用户数
 -- column lost_share = share of users | 流失用户占比 : lost users / users so far, fraction of 1, 4 decimals, rounded half up; empty without users
+--   | 流失用户数 / 累计访问用户数，小数（1 即 100%），保留 4 位小数，四舍五入；无用户时为空
 -- column newly_lost_uv = newly lost | 新增流失用户数 : users for whom the day is the 90th day in a row without a visit
+--   | 到当日恰好连续 90 天没有访问的用户数
 -- chart: line x=ref_date y=returning_uv,lost_uv
 -- check: coalesce(bool_and(returning_uv <= visit_uv and lost_uv <= visit_total and newly_lost_uv <= lost_uv), true)
 -- Who comes 90 days after the last visit is not lost any more and not returning either; after 91 days he is returning.

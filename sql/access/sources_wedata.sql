@@ -1,20 +1,26 @@
 -- title: Sources by channel | 访问来源（We 分析场景）
 -- question: From which channels, sub-channels and scenes was the mini program opened, how often and by how many?
+--   | 小程序从哪些一级场景、二级场景和场景值被打开，多少次，多少人？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param level text = channel in (channel, sub_channel, scene) : what one row is
 -- param leave_out_tests bool = false : leave out the opens of crawlers and tests, scenes 1017, 1030, 1059, 1101, 1129 and 1203
--- column origin = source | 来源 : the names of the row's levels, one after the other
+-- column origin = source | 来源 : the names of the row's levels, one after the other | 该行各级场景的名称，依次排列
 -- column channel = channel | 一级场景 : first level of the table scene_tree; 其他 for scenes that it does not list and opens without one
--- column sub_channel = sub-channel | 二级场景 : second level; empty where a row is a channel
--- column scene = scene | 场景值 : the scene value; empty where a row is not a scene
--- column opens = opens | 打开次数 : opens (sessions with a page view) that came from there
+--   | scene_tree 表中的一级场景；表中未列出的场景和没有场景的打开为其他
+-- column sub_channel = sub-channel | 二级场景 : second level; empty where a row is a channel | 二级场景；按一级场景统计时为空
+-- column scene = scene | 场景值 : the scene value; empty where a row is not a scene | 场景值；不按场景值统计时为空
+-- column opens = opens | 打开次数 : opens (sessions with a page view) that came from there | 来自该处的打开次数（有页面访问的会话）
 -- column opens_share = share of opens | 打开次数占比 : opens / all opens, fraction of 1, 4 decimals, rounded half up
+--   | 打开次数 / 全部打开次数，小数（1 即 100%），保留 4 位小数，四舍五入
 -- column users = users | 访问人数 : distinct users with such an open; a user counts in each source that he came from
+--   | 有这样的打开的去重用户数；用户从几个来源打开，就计入几个来源
 -- column users_share = share of users | 访问人数占比 : users / all users with an open, fraction of 1, 4 decimals, rounded half up; these may
---   add up to more than 1
+--   add up to more than 1 | 访问人数 / 有打开的全部用户数，小数（1 即 100%），保留 4 位小数，四舍五入；各来源之和可以大于 1
 -- column stay_time_uv = stay per user | 人均停留时长 : stay of these opens / users, seconds, 4 decimals, rounded half up
+--   | 这些打开的停留总时长 / 访问人数，单位秒，保留 4 位小数，四舍五入
 -- column stay_time_session = stay per open | 次均停留时长 : stay of these opens / opens, seconds, 4 decimals, rounded half up
+--   | 这些打开的停留总时长 / 打开次数，单位秒，保留 4 位小数，四舍五入
 -- chart: bar x=origin y=opens
 -- check: coalesce(abs(sum(opens_share) - 1) < 0.01, true)
 -- check: coalesce(bool_and(users <= opens), true)

@@ -1,16 +1,23 @@
 -- title: Visit trend by day | 访问趋势（日）
 -- question: How many opens, visits and visitors did each day have, and how long and deep were they?
+--   | 每天的打开次数、访问次数和访问人数各是多少，停留多久，访问多深？
 -- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- column ref_date = day | 日期 : the local day, yyyymmdd
+-- column ref_date = day | 日期 : the local day, yyyymmdd | 本地日期，yyyymmdd
 -- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start in the day
+--   | 当日开始的打开次数（有页面访问的会话，从打开小程序到主动关闭或超时退出计为一次）
 -- column visit_pv = visits | 访问次数 : page views in the day, repeats counted
--- column visit_uv = visitors | 访问人数 : distinct users with a page view in the day
+--   | 当日的页面访问次数，页面之间跳转、同一页面的重复访问计为多次
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view in the day | 当日有页面访问的去重用户数
 -- column visit_uv_new = new users | 新用户数 : distinct users whose first page view ever falls in the day
+--   | 历史首次页面访问发生在当日的去重用户数
 -- column stay_time_uv = stay per user | 人均停留时长 : stay of the opens / visitors, seconds, 4 decimals, rounded half up; empty without visitors
+--   | 各次打开的停留总时长 / 访问人数，单位秒，保留 4 位小数，四舍五入；无访问用户时为空
 -- column stay_time_session = stay per open | 次均停留时长 : stay of the opens / opens, seconds, 4 decimals, rounded half up; empty without opens
+--   | 各次打开的停留总时长 / 打开次数，单位秒，保留 4 位小数，四舍五入；无打开时为空
 -- column visit_depth = depth | 平均访问深度 : sum over the opens of their different pages / opens, 4 decimals, rounded half up; empty without opens
+--   | 各次打开的去重页面数之和 / 打开次数，保留 4 位小数，四舍五入；无打开时为空
 -- chart: line x=ref_date y=session_cnt,visit_pv,visit_uv,visit_uv_new
 -- check: coalesce(bool_and(visit_uv <= visit_pv), true)
 -- A day without events is a row of zeros; an average over nothing is empty.

@@ -1,17 +1,23 @@
 -- title: Visit trend by month | 访问趋势（月）
--- question: How many opens, visits and visitors did each natural month have?
+-- question: How many opens, visits and visitors did each natural month have? | 每个自然月的打开次数、访问次数和访问人数各是多少？
 -- period: month
 -- days: ..to+31
 -- param from date = first_day : a day of the first month
 -- param to date = last_day : a day of the last month
--- column ref_date = month | 月 : the natural month, yyyymm
+-- column ref_date = month | 月 : the natural month, yyyymm | 自然月，yyyymm
 -- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start in the month
+--   | 该月开始的打开次数（有页面访问的会话，从打开小程序到主动关闭或超时退出计为一次）
 -- column visit_pv = visits | 访问次数 : page views in the month, repeats counted
--- column visit_uv = visitors | 访问人数 : distinct users with a page view in the month
+--   | 该月的页面访问次数，页面之间跳转、同一页面的重复访问计为多次
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view in the month | 该月有页面访问的去重用户数
 -- column visit_uv_new = new users | 新用户数 : distinct users whose first page view ever falls in the month
+--   | 历史首次页面访问发生在该月的去重用户数
 -- column stay_time_uv = stay per user | 人均停留时长 : stay of the opens / visitors, seconds, 4 decimals, rounded half up; empty without visitors
+--   | 各次打开的停留总时长 / 访问人数，单位秒，保留 4 位小数，四舍五入；无访问用户时为空
 -- column stay_time_session = stay per open | 次均停留时长 : stay of the opens / opens, seconds, 4 decimals, rounded half up; empty without opens
+--   | 各次打开的停留总时长 / 打开次数，单位秒，保留 4 位小数，四舍五入；无打开时为空
 -- column visit_depth = depth | 平均访问深度 : sum over the opens of their different pages / opens, 4 decimals, rounded half up; empty without opens
+--   | 各次打开的去重页面数之和 / 打开次数，保留 4 位小数，四舍五入；无打开时为空
 -- chart: line x=ref_date y=session_cnt,visit_pv,visit_uv,visit_uv_new
 -- check: coalesce(bool_and(visit_uv <= visit_pv), true)
 -- Every month that the range touches is counted whole. Opens and visits are sums over the month, people are distinct within it.

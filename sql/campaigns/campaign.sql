@@ -1,5 +1,7 @@
 -- title: Campaign | 推广分析
 -- question: How many users did a link lead in, how many of them were new, how long did they stay, and what did they buy?
+--   | 一个推广链接引来了多少用户，其中多少是新用户，停留多久，产生了哪些交易？
+-- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param page text = '' : the page that the link opens, by path without query; empty: any page
@@ -10,23 +12,29 @@
 -- param by text = day in (day, whole) : one row a day, or one for the whole range, in which people count once
 -- param trade filter = event = 'pay_success' : the events that are trades
 -- param amount column = props.amount : column or property with a trade's amount; a property of the event catalogue is p_amount
--- param attribution_days int = 7 : a trade belongs to the link if it came at most so many times 24 hours after the user was led in
+-- param attribution_days int = 7 from 0 : a trade belongs to the link if it came at most so many times 24 hours after the user was led in
 -- column ref_date = day | 日期 : the local day, yyyymmdd; of the whole range its first and last day as yyyymmdd-yyyymmdd
+--   | 本地日期，yyyymmdd；按整个范围统计时为首日与末日，yyyymmdd-yyyymmdd
 -- column led_in = opens led in | 引流次数 : opens that began with a visit of the page, with all the parameters in its query
--- column led_in_uv = users led in | 引流人数 : distinct users with such an open
+--   | 第一次页面访问即为该页面、且其参数包含全部所选参数的打开次数
+-- column led_in_uv = users led in | 引流人数 : distinct users with such an open | 有这样的打开的去重用户数
 -- column led_in_share = share of visitors | 占访问人数 : users led in / distinct users with a page view, fraction of 1, 4 decimals, rounded half up;
---   empty without visitors
+--   empty without visitors | 引流人数 / 有页面访问的去重用户数，小数（1 即 100%），保留 4 位小数，四舍五入；无访问用户时为空
 -- column led_in_uv_new = new users led in | 引流新用户数 : users led in whose first page view ever falls in the same day or range
+--   | 引流用户中历史首次页面访问发生在同一日（或同一范围）的用户数
 -- column led_in_new_share = share of new users | 占新增用户数 : new users led in / all new users, fraction of 1, 4 decimals, rounded half up; empty
---   without new users
+--   without new users | 引流新用户数 / 全部新用户数，小数（1 即 100%），保留 4 位小数，四舍五入；无新用户时为空
 -- column stay_time_session = stay per open | 次均停留时长 : stay of the opens led in / opens led in, seconds, 4 decimals, rounded half up
+--   | 引流打开的停留总时长 / 引流次数，单位秒，保留 4 位小数，四舍五入
 -- column bounce_rate_uv = bounce rate | 页面跳出率 : users with an open led in that saw no other page view / users led in, fraction of 1, 4 decimals,
---   rounded half up
+--   rounded half up | 有引流打开只产生一次页面访问的用户数 / 引流人数，小数（1 即 100%），保留 4 位小数，四舍五入
 -- column share_uv = sharers | 分享人数 : users led in who shared on the same day, or in the whole range
+--   | 引流用户中当日（或整个范围内）有分享的用户数
 -- column trades = trades | 交易笔数 : trades of users led in, each once, within the attribution time of the last open led in before it, and counted on
---   the day of that open
--- column trade_uv = buyers | 交易人数 : distinct users with such a trade
+--   the day of that open | 引流用户的交易笔数，每笔只计一次，须在此前最近一次引流打开之后的归因时限内，计入该次打开的日期
+-- column trade_uv = buyers | 交易人数 : distinct users with such a trade | 有这样的交易的去重用户数
 -- column trade_amount = amount | 交易金额 : sum of the amounts of such trades, each rounded to 2 decimals; values that are no number count 0
+--   | 这些交易的金额之和，每笔先四舍五入到 2 位小数；不是数字的值计为 0
 -- chart: line x=ref_date y=led_in,led_in_uv,led_in_uv_new
 -- check: coalesce(bool_and(led_in_uv <= led_in and led_in_uv_new <= led_in_uv and trade_uv <= trades), true)
 -- Parameters are compared as they stand in the query, in any order, percent signs and all. A day without such opens is a row of zeros.

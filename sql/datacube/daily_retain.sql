@@ -1,12 +1,16 @@
 -- title: Data API: retention by day | 数据接口：访问日留存
 -- question: Of the users who were new or active on a day, how many were seen again 1 to 7, 14 and 30 days later?
+--   | 某日新增或活跃的用户中，有多少在 1 至 7 天、14 天和 30 天后再次访问？
 -- days: ..to+30
 -- param from date = first_day : first day of the cohorts
 -- param to date = last_day : last day of the cohorts
--- column ref_date = day | 日期 : the day as yyyymmdd
+-- column ref_date = day | 日期 : the day as yyyymmdd | 日期，yyyymmdd
 -- column visit_uv_new = retention of new users | 新增用户留存 : items of `key` and `value`, keys 0 to 7, 14, 30 ascending. At
 --   key 0 the users whose first visit ever falls on the day; at the others those of them who visited exactly `key` days later
+--   | 由 `key` 与 `value` 组成的各项，key 依次为 0 至 7、14、30；key 为 0 时是历史首次访问发生在当日的用户数，其他为其中恰好在
+--   `key` 天后访问的用户数
 -- column visit_uv = retention of active users | 活跃用户留存 : the same of the users who visited on the day
+--   | 同上，初始用户为当日访问过的用户
 -- check: count(*) = count(DISTINCT ref_date)
 -- json: object
 -- The answer of the official endpoint getDailyRetain, datacube/getweanalysisappiddailyretaininfo: one object a day, in

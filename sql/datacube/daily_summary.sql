@@ -1,11 +1,15 @@
 -- title: Data API: daily summary | 数据接口：概况
 -- question: How many users have there been up to each day, and how many shares and sharers did the day have?
+--   | 截至每天累计有多少用户，当天有多少转发次数和转发人数？
 -- days: ..to
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- column list = days | 数据列表 : one item a day of the range, in order: `ref_date` the day as yyyymmdd; `visit_total`
 --   (累计用户数) users whose first visit ever falls on the day or earlier; `share_pv` (转发次数) shares on the day;
 --   `share_uv` (转发人数) distinct users who shared on it
+--   | 范围内每天一项，依次排列；`ref_date` 为日期 yyyymmdd；`visit_total`
+--   累计用户数，历史首次访问发生在当日或之前的用户数；`share_pv` 转发次数，当日的分享次数；`share_uv`
+--   转发人数，当日分享的去重用户数
 -- check: count(*) = 1
 -- json: object
 -- The answer of the official endpoint getDailySummary, datacube/getweanalysisappiddailysummarytrend, for any number of days.

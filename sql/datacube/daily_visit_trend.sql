@@ -1,5 +1,6 @@
 -- title: Data API: visit trend by day | 数据接口：访问日趋势
 -- question: How many opens, visits and visitors did each day have, and how long and deep were they?
+--   | 每天的打开次数、访问次数和访问人数各是多少，停留多久，访问多深？
 -- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
@@ -8,6 +9,11 @@
 --   page view; `visit_uv_new` (新用户数) users whose first visit ever falls in the day; `stay_time_uv` (人均停留时长) stay /
 --   `visit_uv`, s; `stay_time_session` (次均停留时长) stay / `session_cnt`, s; `visit_depth` (平均访问深度) distinct pages of
 --   each open, summed / `session_cnt`; averages with 4 decimals, rounded half up
+--   | 每天一项，依次排列；`ref_date` 为日期 yyyymmdd；`session_cnt` 打开次数，当日开始且有页面访问的打开；`visit_pv`
+--   访问次数，即页面访问次数；`visit_uv` 访问人数，有页面访问的去重用户数；`visit_uv_new`
+--   新用户数，历史首次访问发生在当日的用户数；`stay_time_uv` 人均停留时长，停留总时长 / `visit_uv`，单位秒；`stay_time_session`
+--   次均停留时长，停留总时长 / `session_cnt`，单位秒；`visit_depth`
+--   平均访问深度，各次打开的去重页面数之和 / `session_cnt`；平均值保留 4 位小数，四舍五入
 -- check: count(*) = 1
 -- json: object
 -- The answer of the official endpoint getDailyVisitTrend, datacube/getweanalysisappiddailyvisittrend, for any range.

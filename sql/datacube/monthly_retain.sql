@@ -1,13 +1,17 @@
 -- title: Data API: retention by month | 数据接口：访问月留存
 -- question: Of the users who were new or active in a natural month, how many were seen again in the next one?
+--   | 某自然月新增或活跃的用户中，有多少在下一个月再次访问？
 -- period: month
 -- days: ..to+61
 -- param from date = first_day : a day of the first cohort's month
 -- param to date = last_day : a day of the last cohort's month
--- column ref_date = month | 日期 : the month as yyyymm
+-- column ref_date = month | 日期 : the month as yyyymm | 月，yyyymm
 -- column visit_uv_new = retention of new users | 新增用户留存 : items of `key` and `value`, keys 0, 1 ascending. At key 0 the
 --   users whose first visit ever falls in the month; at the others those of them who visited exactly `key` months later
+--   | 由 `key` 与 `value` 组成的各项，key 依次为 0、1；key 为 0 时是历史首次访问发生在该月的用户数，其他为其中恰好在 `key`
+--   个月后访问的用户数
 -- column visit_uv = retention of active users | 活跃用户留存 : the same of the users who visited in the month
+--   | 同上，初始用户为该月访问过的用户
 -- check: count(*) = count(DISTINCT ref_date)
 -- json: object
 -- The answer of the official endpoint getMonthlyRetain, datacube/getweanalysisappidmonthlyretaininfo: one object a month, in

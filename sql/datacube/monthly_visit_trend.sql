@@ -1,5 +1,6 @@
 -- title: Data API: visit trend by month | 数据接口：访问月趋势
 -- question: How many opens, visits and visitors did each natural month have, and how long and deep were they?
+--   | 每个自然月的打开次数、访问次数和访问人数各是多少，停留多久，访问多深？
 -- period: month
 -- days: ..to+31
 -- param from date = first_day : a day of the first month
@@ -9,6 +10,11 @@
 --   with a page view; `visit_uv_new` (新用户数) users whose first visit ever falls in the month; `stay_time_uv`
 --   (人均停留时长) stay / `visit_uv`, s; `stay_time_session` (次均停留时长) stay / `session_cnt`, s; `visit_depth`
 --   (平均访问深度) distinct pages of each open, summed / `session_cnt`; averages with 4 decimals, rounded half up
+--   | 每月一项，依次排列；`ref_date` 为月 yyyymm；`session_cnt` 打开次数，该月开始且有页面访问的打开；`visit_pv`
+--   访问次数，即页面访问次数；`visit_uv` 访问人数，有页面访问的去重用户数；`visit_uv_new`
+--   新用户数，历史首次访问发生在该月的用户数；`stay_time_uv` 人均停留时长，停留总时长 / `visit_uv`，单位秒；`stay_time_session`
+--   次均停留时长，停留总时长 / `session_cnt`，单位秒；`visit_depth`
+--   平均访问深度，各次打开的去重页面数之和 / `session_cnt`；平均值保留 4 位小数，四舍五入
 -- check: count(*) = 1
 -- json: object
 -- The answer of the official endpoint getMonthlyVisitTrend, datacube/getweanalysisappidmonthlyvisittrend, for any range.

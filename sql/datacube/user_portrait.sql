@@ -1,14 +1,20 @@
 -- title: Data API: user portrait | 数据接口：用户画像
 -- question: Who are the new and the active users of the last 1, 7 or 30 days: province, city, gender, terminal, model, age?
+--   | 最近 1 天、7 天或 30 天的新增用户和活跃用户，省份、城市、性别、终端、机型和年龄如何分布？
 -- days: ..to+1
 -- param to date = last_day : last day
 -- param days int = 1 in (1, 7, 30) : length of the range in days
--- param limit int = 20 : models, those with the most users; 0 for all
+-- param limit int = 20 from 0 : models, those with the most users; 0 for all
 -- column ref_date = days | 日期 : the range as yyyymmdd-yyyymmdd, one day as yyyymmdd
+--   | 范围 yyyymmdd-yyyymmdd，只有一天时为 yyyymmdd
 -- column visit_uv_new = new users | 新用户画像 : users whose first visit ever falls in the range. Six lists of `id`, `name`
 --   and `value`, a head count: `province` and `city`, most users first, then by name; `genders`, `platforms` and `ages` by
 --   id; `devices` without `id`, most users first, then by name
+--   | 历史首次访问发生在范围内的用户；六个列表，各项有 `id`、`name` 和人数 `value`；`province` 和 `city`
+--   按人数从多到少、再按名称排列；`genders`、`platforms` 和 `ages` 按 id 排列；`devices` 没有
+--   `id`，按人数从多到少、再按名称排列
 -- column visit_uv = active users | 活跃用户画像 : the same of the users with a page view in the range
+--   | 同上，为范围内有页面访问的用户
 -- check: count(*) = 1
 -- json: object
 -- The answer of the official endpoint getUserPortrait, datacube/getweanalysisappiduserportrait.

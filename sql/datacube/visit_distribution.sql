@@ -1,12 +1,16 @@
 -- title: Data API: distributions | 数据接口：访问分布
 -- question: From where did each day's opens and users come, how long were the opens, and how many pages deep?
+--   | 每天的打开和用户来自哪里，每次打开停留多久，访问多少页面？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- column ref_date = day | 日期 : the day as yyyymmdd
+-- column ref_date = day | 日期 : the day as yyyymmdd | 日期，yyyymmdd
 -- column list = distributions | 数据列表 : four items, each with its `index` and an `item_list` of `key` and `value`, keys
 --   descending, only keys with data: `access_source_session_cnt` (访问来源分布) opens by source; `access_staytime_info`
 --   (访问时长分布) opens by stay; `access_depth_info` (访问深度分布) opens by distinct pages; `access_source_visit_uv`
 --   (访问来源人数) distinct users with a page view on the day, by the source of the open it belongs to
+--   | 四项，各有 `index` 和由 `key` 与 `value` 组成的 `item_list`，key 从大到小，只有有数据的 key；`access_source_session_cnt`
+--   访问来源分布，按来源的打开次数；`access_staytime_info` 访问时长分布，按停留时长的打开次数；`access_depth_info`
+--   访问深度分布，按去重页面数的打开次数；`access_source_visit_uv` 访问来源人数，当日有页面访问的去重用户数，按所属打开的来源
 -- check: count(*) = count(DISTINCT ref_date)
 -- json: object
 -- The answer of the official endpoint getVisitDistribution, datacube/getweanalysisappidvisitdistribution: one object a day, in order,

@@ -1,13 +1,17 @@
 -- title: Data API: retention by week | 数据接口：访问周留存
 -- question: Of the users who were new or active in a natural week, how many were seen again 1 to 4 weeks later?
+--   | 某自然周新增或活跃的用户中，有多少在 1 至 4 周后再次访问？
 -- period: week
 -- days: ..to+34
 -- param from date = first_day : a day of the first cohort's week
 -- param to date = last_day : a day of the last cohort's week
--- column ref_date = week | 日期 : Monday and Sunday as yyyymmdd-yyyymmdd
+-- column ref_date = week | 日期 : Monday and Sunday as yyyymmdd-yyyymmdd | 周一与周日，yyyymmdd-yyyymmdd
 -- column visit_uv_new = retention of new users | 新增用户留存 : items of `key` and `value`, keys 0 to 4 ascending. At key 0
 --   the users whose first visit ever falls in the week; at the others those of them who visited exactly `key` weeks later
+--   | 由 `key` 与 `value` 组成的各项，key 依次为 0 至 4；key 为 0 时是历史首次访问发生在该周的用户数，其他为其中恰好在 `key`
+--   周后访问的用户数
 -- column visit_uv = retention of active users | 活跃用户留存 : the same of the users who visited in the week
+--   | 同上，初始用户为该周访问过的用户
 -- check: count(*) = count(DISTINCT ref_date)
 -- json: object
 -- The answer of the official endpoint getWeeklyRetain, datacube/getweanalysisappidweeklyretaininfo: one object a week, in

@@ -1,5 +1,6 @@
 -- title: Event analysis | 事件分析
 -- question: How often did an event happen, how many users had it, and what do its properties add up to, by group and time?
+--   | 某个事件发生多少次，多少用户触发，属性合计是多少，按分组和时间看怎样？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param event text = page_view : the event's id
@@ -12,17 +13,18 @@
 -- param group5 column = props.none : … and by this one
 -- param filter filter = true : which of the events count
 -- param grain text = day in (hour, day, week, whole) : what one row is
--- param limit int = 50 : how many groups, those with the most events first
+-- param limit int = 50 from 1 : how many groups, those with the most events first
 -- param zone text = time_zone : time zone of the hours
 -- column period = period | 时间 : first day of the period, YYYY-MM-DD, of an hour with its local time; a week is named by its
---   Monday
+--   Monday | 时间段的首日，YYYY-MM-DD，按小时则带本地时刻；周以其周一表示
 -- column group1 = group 1 | 分组1 : value of the first grouping; empty where the event has none, or nothing is grouped by
--- column group2 = group 2 | 分组2 : of the second one
--- column group3 = group 3 | 分组3 : of the third one
--- column group4 = group 4 | 分组4 : of the fourth one
--- column group5 = group 5 | 分组5 : of the fifth one
+--   | 第一个分组的取值；事件没有该值或没有设分组时为空
+-- column group2 = group 2 | 分组2 : of the second one | 第二个分组的取值
+-- column group3 = group 3 | 分组3 : of the third one | 第三个分组的取值
+-- column group4 = group 4 | 分组4 : of the fourth one | 第四个分组的取值
+-- column group5 = group 5 | 分组5 : of the fifth one | 第五个分组的取值
 -- column value = value | 指标值 : the metric, 4 decimals, rounded half up; empty where it has no value, such as an average of
---   nothing
+--   nothing | 指标的值，保留 4 位小数，四舍五入；没有值时为空，例如没有可平均的数据
 -- chart: line x=period y=value series=group1
 -- check: count(period) = count(*)
 -- Metrics: count = events (总次数); users = distinct users with the event (去重人数); per_user = events / users (人均次数);

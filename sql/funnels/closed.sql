@@ -1,5 +1,6 @@
 -- title: Funnel, closed | 闭环漏斗
 -- question: How many users took the steps one after the other, where were the others lost, and how long did it take?
+--   | 多少用户依次完成了各步骤，其余用户在哪一步流失，用了多长时间？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param steps list = page_view,share : ids of the events in order, 1 to 10; one may come again
@@ -16,18 +17,21 @@
 -- param filter filter = true : which events count for every step
 -- param window interval = '100 years' : how long after step 1 the last step may come, the bound included
 -- param by column = props.none : breaks the funnel down by a column of events or users
--- param limit int = 50 : how many groups, those with the most users first
+-- param limit int = 50 from 1 : how many groups, those with the most users first
 -- column group = group | 分组 : value of the column `by`, for a user that of the first event of a step that has one; empty
---   without it
--- column step = step | 步骤 : number of the step
--- column event = event | 事件 : the step's event
--- column users = users | 人数 : distinct users who took steps 1 to this one in order
+--   without it | `by` 列的取值，每个用户取其第一个有该值的步骤事件；未设 `by` 时为空
+-- column step = step | 步骤 : number of the step | 步骤的序号
+-- column event = event | 事件 : the step's event | 该步骤的事件
+-- column users = users | 人数 : distinct users who took steps 1 to this one in order | 按顺序完成第 1 步至本步骤的去重用户数
 -- column conv_prev = step rate | 步骤转化率 : users / users of the step before, 4 decimals, rounded half up; 1 at step 1; empty
---   without any
+--   without any | 人数 / 上一步骤的人数，保留 4 位小数，四舍五入；第 1 步为 1；无用户时为空
 -- column conv_total = overall rate | 总转化率 : users / users of step 1, 4 decimals, rounded half up; empty without any
--- column drop = lost | 流失人数 : users of the step before who did not take this one
+--   | 人数 / 第 1 步的人数，保留 4 位小数，四舍五入；无用户时为空
+-- column drop = lost | 流失人数 : users of the step before who did not take this one | 完成上一步骤、没有完成本步骤的用户数
 -- column median_time = median time | 转化时长中位数 : time since the step before, of users who took both, s, 1 decimal
+--   | 两步都完成的用户，从上一步骤到本步骤所用时间的中位数，单位秒，保留 1 位小数
 -- column p90_time = 90th percentile time | 转化时长90分位 : nine in ten of them were at most so long, s, 1 decimal
+--   | 其中九成用户所用时间不超过此值，单位秒，保留 1 位小数
 -- chart: funnel step=event value=users
 -- check: coalesce(bool_and(conv_prev <= 1 AND conv_total <= 1), true)
 -- check: bool_and(drop >= 0)

@@ -1,5 +1,6 @@
 -- title: Funnel, open | 开环漏斗
 -- question: How often was each step taken, by itself and in any order, and how do the steps compare?
+--   | 不论先后，每个步骤各发生多少次，步骤之间相比怎样？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param steps list = page_view,share : ids of the events, 1 to 10; one may come again
@@ -16,15 +17,17 @@
 -- param filter filter = true : which events count for every step
 -- param metric text = uv in (uv, pv) : counts users (uv) or events (pv)
 -- param by column = props.none : breaks the funnel down by a column of events or users
--- param limit int = 50 : how many groups, those with the most at step 1 first
+-- param limit int = 50 from 1 : how many groups, those with the most at step 1 first
 -- column group = group | 分组 : value of the column `by` of the event; empty where it has none, or without `by`
--- column step = step | 步骤 : number of the step
--- column event = event | 事件 : the step's event
+--   | 事件的 `by` 列的取值；事件没有该值或未设 `by` 时为空
+-- column step = step | 步骤 : number of the step | 步骤的序号
+-- column event = event | 事件 : the step's event | 该步骤的事件
 -- column value = count | 数量 : distinct users with such an event (uv), or such events (pv)
+--   | 有该事件的去重用户数（uv），或该事件的次数（pv）
 -- column conv_prev = step rate | 步骤转化率 : count / count of the step before, 4 decimals, rounded half up; may be over 1; empty
---   without any
+--   without any | 数量 / 上一步骤的数量，保留 4 位小数，四舍五入；可以大于 1；上一步骤没有时为空
 -- column conv_total = overall rate | 总转化率 : count / count of step 1, 4 decimals, rounded half up; may be over 1; empty without
---   any
+--   any | 数量 / 第 1 步的数量，保留 4 位小数，四舍五入；可以大于 1；第 1 步没有时为空
 -- chart: funnel step=event value=value
 -- check: bool_and(value >= 0)
 -- Open (开环): each step is counted alone; order plays no part, nor whether the same user took the step before. So a rate may be
@@ -34,7 +37,7 @@ WITH
 taken AS (
     SELECT
         user_id,
-        CAST($by AS VARCHAR) AS breakdown,
+        coalesce(CAST($by AS VARCHAR)) AS breakdown, -- a cast alone has the name of what is cast, and user_id is one already
         count(*) FILTER (WHERE event = $steps[1] AND $filter1) AS n1,
         count(*) FILTER (WHERE event = $steps[2] AND $filter2) AS n2,
         count(*) FILTER (WHERE event = $steps[3] AND $filter3) AS n3,

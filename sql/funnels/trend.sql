@@ -1,5 +1,6 @@
 -- title: Funnel trend | 漏斗趋势
 -- question: Of the users who took step 1 in each period, what share went on to each further step?
+--   | 每个时间段完成第 1 步的用户中，多大比例继续完成后面的各步骤？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param steps list = page_view,share : ids of the events in order, 1 to 10; one may come again
@@ -18,13 +19,15 @@
 -- param grain text = day in (hour, day, week, month) : length of a period
 -- param zone text = time_zone : time zone of the days
 -- column period = period | 时间 : first day of the period, YYYY-MM-DD, of an hour with its local time; a week is named by its
---   Monday
--- column step = step | 步骤 : number of the step
--- column event = event | 事件 : the step's event
+--   Monday | 时间段的首日，YYYY-MM-DD，按小时则带本地时刻；周以其周一表示
+-- column step = step | 步骤 : number of the step | 步骤的序号
+-- column event = event | 事件 : the step's event | 该步骤的事件
 -- column users = users | 人数 : distinct users with steps 1 to this one in order, step 1 in this period
+--   | 按顺序完成第 1 步至本步骤、且第 1 步在该时间段的去重用户数
 -- column conv_prev = step rate | 步骤转化率 : users / users of the step before, 4 decimals, rounded half up; 1 at step 1; empty
---   without any
+--   without any | 人数 / 上一步骤的人数，保留 4 位小数，四舍五入；第 1 步为 1；无用户时为空
 -- column conv_total = overall rate | 总转化率 : users / users of step 1, 4 decimals, rounded half up
+--   | 人数 / 第 1 步的人数，保留 4 位小数，四舍五入
 -- chart: line x=period y=conv_total series=event
 -- check: coalesce(bool_and(conv_total <= 1), true)
 -- A user counts in every period in which he took step 1, with the furthest way that begins there, wherever in the range it goes

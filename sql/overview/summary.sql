@@ -1,14 +1,18 @@
 -- title: Overview | 概况
 -- question: How did the last day do, against 1 day, 7 days and one month earlier?
+--   | 最近一天的关键指标如何，对比一天前、一周前和一月前怎样？
 -- days: ..to+1
 -- param to date = last_day : the day
--- column figure = figure | 指标 : the figure's name in the data API
--- column meaning = meaning | 含义 : its name in Chinese and English, with the unit
+-- column figure = figure | 指标 : the figure's name in the data API | 指标在数据接口中的名称
+-- column meaning = meaning | 含义 : its name in Chinese and English, with the unit | 指标的中英文名称，带单位
 -- column value = value | 数值 : of the day; counts are whole, averages have 4 decimals, rounded half up; an average over nothing is empty
+--   | 当日的数值；次数和人数为整数，平均值保留 4 位小数，四舍五入；没有可平均的数据时为空
 -- column change_day = vs 1 day earlier | 日环比 : change in percent of the earlier day's value, 2 decimals, rounded half away from zero;
 --   empty where that was 0 or nothing
--- column change_week = vs 7 days earlier | 周同比 : the same against the day 7 days earlier
+--   | 相对一天前数值的增长率，单位为百分比，保留 2 位小数，四舍五入（负数按绝对值）；一天前的数值为 0 或没有时为空
+-- column change_week = vs 7 days earlier | 周同比 : the same against the day 7 days earlier | 同上，对比一周前，即 7 天前
 -- column change_month = vs 1 month earlier | 月同比 : the same against the same day of the previous month, or that month's last day
+--   | 同上，对比一月前，即上月同一日；上月没有这一日时为上月最后一日
 -- chart: cards figure=figure value=value change=change_day,change_week,change_month
 -- check: count(*) = 10
 -- Opens, their stay and their depth belong to the day on which the open starts; visits, visitors and shares to their own day.

@@ -1,21 +1,29 @@
 -- title: Trend of the key figures | 趋势概况
 -- question: How did the nine key figures go day by day, and how did they go in an earlier period?
+--   | 九项关键指标逐日如何变化，在更早的一段时间里又如何？
 -- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- param compare_days int = 0 : the second period lies this many days earlier; 0 for none
+-- param compare_days int = 0 from 0 : the second period lies this many days earlier; 0 for none
 -- column ref_date = day | 日期 : the day of the chosen period, yyyymmdd; both periods' rows of the same place have the same
--- column period = period | 时段 : chosen, or earlier for the second period
--- column day = day of the figures | 实际日期 : the day to which the figures belong, yyyymmdd
+--   | 所选时段的日期，yyyymmdd；两个时段中位置相同的行日期相同
+-- column period = period | 时段 : chosen, or earlier for the second period | chosen 为所选时段，earlier 为更早的对比时段
+-- column day = day of the figures | 实际日期 : the day to which the figures belong, yyyymmdd | 指标所属的日期，yyyymmdd
 -- column visit_total = users so far | 累计访问用户数 : distinct users whose first page view ever falls on the day or before
+--   | 历史首次页面访问发生在当日或之前的去重用户数
 -- column session_cnt = opens | 打开次数 : opens (sessions with a page view) that start on the day
+--   | 当日开始的打开次数（有页面访问的会话，从打开小程序到主动关闭或超时退出计为一次）
 -- column visit_pv = visits | 访问次数 : page views on the day, repeats counted
--- column visit_uv = visitors | 访问人数 : distinct users with a page view on the day
+--   | 当日的页面访问次数，页面之间跳转、同一页面的重复访问计为多次
+-- column visit_uv = visitors | 访问人数 : distinct users with a page view on the day | 当日有页面访问的去重用户数
 -- column visit_uv_new = new users | 新访问用户数 : distinct users whose first page view ever falls on the day
--- column share_pv = shares | 分享次数 : shares on the day
--- column share_uv = sharers | 分享人数 : distinct users with a share on the day
+--   | 历史首次页面访问发生在当日的去重用户数
+-- column share_pv = shares | 分享次数 : shares on the day | 当日的分享总次数
+-- column share_uv = sharers | 分享人数 : distinct users with a share on the day | 当日分享的去重用户数，同一用户多次分享不重复计
 -- column stay_time_uv = stay per user | 人均停留时长 : stay of the opens / visitors, seconds, 4 decimals, rounded half up; empty without visitors
+--   | 各次打开的停留总时长 / 访问人数，单位秒，保留 4 位小数，四舍五入；无访问用户时为空
 -- column stay_time_session = stay per open | 次均停留时长 : stay of the opens / opens, seconds, 4 decimals, rounded half up; empty without opens
+--   | 各次打开的停留总时长 / 打开次数，单位秒，保留 4 位小数，四舍五入；无打开时为空
 -- chart: line x=ref_date y=visit_total,session_cnt,visit_pv,visit_uv,visit_uv_new,share_pv,share_uv,stay_time_uv,stay_time_session series=period
 -- check: coalesce(bool_and(visit_uv <= visit_pv), true)
 -- check: coalesce(bool_and(share_uv <= share_pv), true)

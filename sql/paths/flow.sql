@@ -1,21 +1,25 @@
 -- title: Paths | 路径
 -- question: Where do users go, step by step, from a page on or on the way to it?
+--   | 用户从某个页面出发，或在到达它之前，一步一步去了哪里？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param side text = start in (start, end) : paths from a page on (start), or on the way to it (end)
 -- param page text = '' : the page; empty: the first page of each open (start) or its last one (end)
--- param depth int = 5 : how many pages of a path at most, from 2 on
+-- param depth int = 5 from 2 : how many pages of a path at most
 -- param node column = page : what a step shows, a column of visits
 -- param filter filter = true : which page views count
--- param limit int = 20 : how many transitions of a step, the most frequent first
+-- param limit int = 20 from 1 : how many transitions of a step, the most frequent first
 -- column step = step | 步骤 : from a page on, 1 is the transition from the first page to the second; on the way to it, -1 is the
 --   last transition, -2 the one before
+--   | 从页面出发时，1 为第一个页面到第二个页面的流转；到达页面时，-1 为最后一次流转，-2 为再前一次
 -- column from = from | 起点 : page before; (entry) where the open began later in the path
--- column to = to | 终点 : page after; (exit) where the open ended
--- column value = paths | 路径数 : opens that went this way at this step
+--   | 前一个页面；打开在路径中途才开始时为 (entry)
+-- column to = to | 终点 : page after; (exit) where the open ended | 后一个页面；打开在此结束时为 (exit)
+-- column value = paths | 路径数 : opens that went this way at this step | 在这一步这样走的打开次数
 -- column share = share of the step | 占比 : paths / paths of all transitions of the step, 4 decimals, rounded half up
+--   | 路径数 / 这一步全部流转的路径数，保留 4 位小数，四舍五入
 -- column mean_time = mean time | 平均用时 : time from the one page to the other, s, 1 decimal, rounded half up; empty for (entry)
---   and (exit)
+--   and (exit) | 从前一个页面到后一个页面的平均用时，单位秒，保留 1 位小数，四舍五入；(entry) 和 (exit) 为空
 -- chart: sankey step=step from=from to=to value=value
 -- check: coalesce(bool_and(share <= 1), true)
 -- An open has one path: its page views in order, repeats of one page in a row being one step. It belongs to the day on which

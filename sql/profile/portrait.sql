@@ -1,26 +1,32 @@
 -- title: User portrait | 用户画像
 -- question: Who are the new and the active users of the last days, by gender, age, province, city, terminal and model?
+--   | 最近这些天的新增用户和活跃用户，性别、年龄、省份、城市、终端和机型如何分布？
 -- days: ..to+1
 -- param to date = last_day : last day
 -- param days int = 1 in (1, 7, 30) : how many days, the last one included
 -- param attribute text = all in (all, gender, age, province, city, terminal, model) : one attribute only
--- param limit int = 20 : how many models have a row of their own
+-- param limit int = 20 from 0 : how many models have a row of their own
 -- column attribute = attribute | 属性 : gender, age, province, city, terminal or model
--- column value = value | 取值 : value of the attribute, 未知 where it is not known
+--   | 性别（gender）、年龄（age）、省份（province）、城市（city）、终端（terminal）或机型（model）
+-- column value = value | 取值 : value of the attribute, 未知 where it is not known | 属性的取值，缺失时为未知
 -- column province = province | 省份 : of a city the province in which it lies; empty for other attributes
+--   | 城市所在的省份；其他属性为空
 -- column visit_uv_new = new users | 新用户数 : users with this value whose first visit ever fell in these days
+--   | 属性为该取值、且历史首次访问发生在这些天的用户数
 -- column visit_uv = active users | 活跃用户数 : users with this value and a page view in these days
+--   | 属性为该取值、且这些天有页面访问的用户数
 -- column share_new = share of new users | 新用户占比 : new users / new users of all values, 4 decimals, rounded half up; empty
---   without any
+--   without any | 新用户数 / 全部取值的新用户数，保留 4 位小数，四舍五入；无新用户时为空
 -- column share = share of active users | 活跃用户占比 : active users / active users of all values, 4 decimals, rounded half up
+--   | 活跃用户数 / 全部取值的活跃用户数，保留 4 位小数，四舍五入
 -- chart: bar x=value y=visit_uv,visit_uv_new series=attribute
--- check: coalesce(bool_and(visit_uv_new <= visit_uv), true)
 -- check: coalesce(sum(visit_uv) FILTER (WHERE attribute = 'gender') = sum(visit_uv) FILTER (WHERE attribute = 'age'), true)
 -- check: coalesce(sum(visit_uv) FILTER (WHERE attribute = 'gender') = sum(visit_uv) FILTER (WHERE attribute = 'province'), true)
 -- check: coalesce(sum(visit_uv) FILTER (WHERE attribute = 'gender') = sum(visit_uv) FILTER (WHERE attribute = 'city'), true)
 -- check: coalesce(sum(visit_uv) FILTER (WHERE attribute = 'gender') = sum(visit_uv) FILTER (WHERE attribute = 'terminal'), true)
 -- check: coalesce(sum(visit_uv) FILTER (WHERE attribute = 'gender') = sum(visit_uv) FILTER (WHERE attribute = 'model'), true)
--- Every user counts once in each attribute, so the rows of an attribute add up to all active and all new users.
+-- Every user counts once in each attribute, so the rows of an attribute add up to all active and all new users. A new user whose
+-- first visit the users file gives need not be active in these days.
 -- Gender, birth year, province and city are those of the table `users`. Age is the year of the last day less the birth year; a
 -- birth year after that day or more than 120 years before it is 未知. Genders written as 1, M or male are 男, as 2, F or female
 -- 女; anything else is 未知.
@@ -46,14 +52,15 @@ seen AS (
             last_value(terminal ORDER BY ts, seq) FILTER (WHERE terminal IN ('iPhone', 'android')),
             max(terminal)
         ) AS terminal,
-        last_value(model ORDER BY ts, seq) FILTER (WHERE model IS NOT NULL) AS model
+        last_value(model ORDER BY ts, seq) FILTER (WHERE model IS NOT NULL) AS model,
+        bool_or(event = 'page_view') AS has_view
     FROM devices
     GROUP BY user_id
-    HAVING bool_or(event = 'page_view')
 ),
 described AS (
     SELECT
         first_dt > $to - $days AND first_dt <= $to AS is_new,
+        coalesce(has_view, false) AS is_active,
         CASE
             WHEN lower(trim(gender)) IN ('男', '1', 'm', 'male') THEN '男'
             WHEN lower(trim(gender)) IN ('女', '2', 'f', 'female') THEN '女'
@@ -63,8 +70,8 @@ described AS (
         nullif(trim(city), '') AS city,
         terminal,
         model
-    FROM seen
-    JOIN users USING (user_id)
+    FROM users
+    LEFT JOIN seen ON seen.user_id = users.user_id
 ),
 valued AS (
     SELECT
@@ -90,15 +97,19 @@ valued AS (
             '未知'
         ) AS value,
         CASE WHEN attribute = 'city' THEN coalesce(province, '未知') END AS province,
-        is_new
+        is_new,
+        is_active
     FROM described
     CROSS JOIN (
         VALUES (1, 'gender'), (2, 'age'), (3, 'province'), (4, 'city'), (5, 'terminal'), (6, 'model')
     ) AS attributes(place, attribute)
-    WHERE $attribute IN ('all', attribute)
+    WHERE $attribute IN ('all', attribute) AND (is_active OR is_new)
 ),
 counted AS (
-    SELECT place, attribute, value, province, count(*) FILTER (WHERE is_new) AS new_users, count(*) AS users
+    SELECT
+        place, attribute, value, province,
+        count(*) FILTER (WHERE is_new) AS new_users,
+        count(*) FILTER (WHERE is_active) AS users
     FROM valued
     GROUP BY place, attribute, value, province
 ),
@@ -121,7 +132,7 @@ totals AS (
     SELECT
         *,
         nullif(sum(new_users) OVER (PARTITION BY attribute), 0) AS all_new,
-        sum(users) OVER (PARTITION BY attribute) AS everybody
+        nullif(sum(users) OVER (PARTITION BY attribute), 0) AS everybody
     FROM rows
 )
 SELECT

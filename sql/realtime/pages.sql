@@ -1,19 +1,23 @@
 -- title: Pages in real time | 实时页面
 -- question: Which pages were visited most on the day so far, and what share of all visits did each have?
+--   | 当日到目前为止哪些页面访问最多，各占全部访问的多少？
+-- days: to-1..to+1
 -- param day date = last_day : the day
 -- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
 -- param since timestamp = 1970-01-01 : counts the day only from this time on
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
--- param limit int = 200 : how many pages
+-- param limit int = 200 from 1 : how many pages
 -- param zone text = time_zone : time zone of the clock
 -- column page_path = page | 受访页 : path of the page, without query; empty where the event names none
--- column visit_pv = visits | 访问次数 : page views
--- column visit_uv = visitors | 访问人数 : distinct users with such a page view
+--   | 页面路径，不含参数；事件没有写明页面时为空
+-- column visit_pv = visits | 访问次数 : page views | 页面访问次数
+-- column visit_uv = visitors | 访问人数 : distinct users with such a page view | 有这样的页面访问的去重用户数
 -- column share = share of visits | 访问次数占比 : page views / page views of all pages in the same stretch, 4 decimals, rounded half
---   up
+--   up | 页面访问次数 / 同一时间段内全部页面的访问次数，保留 4 位小数，四舍五入
 -- column against_visit_pv = visits of the other day | 对比日访问次数 : page views of the other day in the same stretch of the clock
+--   | 对比日同一时间段内的页面访问次数
 -- column against_share = share of the other day | 对比日占比 : page views / page views of all pages there, 4 decimals, rounded half
---   up; empty without any
+--   up; empty without any | 对比日该页面的访问次数 / 全部页面的访问次数，保留 4 位小数，四舍五入；无访问时为空
 -- chart: bar x=page_path y=visit_pv
 -- check: coalesce(sum(share), 0) <= 1 + 0.00005 * count(*)
 -- check: coalesce(bool_and(visit_uv <= visit_pv), true)

@@ -1,19 +1,24 @@
 -- title: Scenes in real time | 实时场景
 -- question: From which scenes was the app opened on the day so far, and what share of all opens did each have?
+--   | 当日到目前为止小程序从哪些场景被打开，各占全部打开的多少？
+-- days: to-1..to+1
 -- param day date = last_day : the day
 -- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
--- param limit int = 200 : how many scenes
+-- param limit int = 200 from 1 : how many scenes
 -- param zone text = time_zone : time zone of the clock
 -- column scene = scene | 场景值 : WeChat's scene value of the open; empty where the log names none
+--   | 打开的微信场景值；日志没有写明时为空
 -- column session_cnt = opens | 打开次数 : opens from this scene that began on the day and reached a page
--- column visit_uv = visitors | 访问人数 : distinct users of these opens
--- column visit_pv = visits | 访问次数 : page views in these opens
+--   | 当日从该场景开始、并到达页面的打开次数
+-- column visit_uv = visitors | 访问人数 : distinct users of these opens | 这些打开的去重用户数
+-- column visit_pv = visits | 访问次数 : page views in these opens | 这些打开中的页面访问次数
 -- column share = share of opens | 打开次数占比 : opens / opens of all scenes, 4 decimals, rounded half up
+--   | 打开次数 / 全部场景的打开次数，保留 4 位小数，四舍五入
 -- column against_session_cnt = opens of the other day | 对比日打开次数 : opens from this scene on the other day, up to the same clock
---   time
+--   time | 对比日截至同一时刻从该场景的打开次数
 -- column against_share = share of the other day | 对比日占比 : opens / opens of all scenes there, 4 decimals, rounded half up; empty
---   without any
+--   without any | 对比日该场景的打开次数 / 全部场景的打开次数，保留 4 位小数，四舍五入；无打开时为空
 -- chart: bar x=scene y=session_cnt
 -- check: coalesce(sum(share), 0) <= 1 + 0.00005 * count(*)
 -- check: coalesce(bool_and(visit_uv <= session_cnt AND session_cnt <= visit_pv), true)

@@ -1,19 +1,25 @@
 -- title: Today so far | 今日实时
 -- question: How many visitors, opens and page views has the day had so far, and how many had another day by the same time?
+--   | 当日到目前为止有多少访问人数、打开次数和访问次数，另一天到同一时刻有多少？
+-- days: to-1..to+1
 -- param day date = last_day : the day
 -- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
 -- param zone text = time_zone : time zone of the clock
 -- column time = until | 截至 : local clock time up to which the row counts, HH:MM; in the running hour the time of the newest
---   event
+--   event | 该行统计截至的本地时刻，HH:MM；进行中的小时为最新事件的时刻
 -- column visit_uv = visitors so far | 累计访问人数 : distinct users with a page view from midnight on; empty where the hour has not
---   begun yet
+--   begun yet | 零点以来有页面访问的去重用户数；该小时尚未开始时为空
 -- column session_cnt = opens so far | 累计打开次数 : opens that began from midnight on and reached a page; empty where the hour has
---   not begun yet
+--   not begun yet | 零点以来开始、并到达页面的打开次数；该小时尚未开始时为空
 -- column visit_pv = visits so far | 累计访问次数 : page views from midnight on; empty where the hour has not begun yet
+--   | 零点以来的页面访问次数；该小时尚未开始时为空
 -- column against_visit_uv = visitors of the other day | 对比日访问人数 : those of the other day up to the same clock time
+--   | 对比日截至同一时刻的访问人数
 -- column against_session_cnt = opens of the other day | 对比日打开次数 : those of the other day up to the same clock time
+--   | 对比日截至同一时刻的打开次数
 -- column against_visit_pv = visits of the other day | 对比日访问次数 : those of the other day up to the same clock time
+--   | 对比日截至同一时刻的访问次数
 -- chart: line x=time y=visit_uv compare=against_visit_uv
 -- check: coalesce(bool_and(visit_uv <= visit_pv AND against_visit_uv <= against_visit_pv), true)
 -- The last row with figures is the day so far: its hour ends at the newest event, or at `until` if that is earlier, and there

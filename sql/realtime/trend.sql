@@ -1,18 +1,26 @@
 -- title: Real time | 实时统计
 -- question: How many page views, visitors and opens did each stretch of the day have so far, beside another day?
+--   | 当日到目前为止每个时间段有多少访问次数、访问人数和打开次数，对比另一天怎样？
+-- days: to-1..to+1
 -- param day date = last_day : the day
 -- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
 -- param every interval = '5 minutes' in ('1 minute', '5 minutes', '10 minutes', '30 minutes', '1 hour') : length of a stretch
 -- param page text = '' : one page only; empty: all pages
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
 -- param zone text = time_zone : time zone of the clock
--- column time = time | 时间 : local clock time at which the stretch begins, HH:MM
+-- column time = time | 时间 : local clock time at which the stretch begins, HH:MM | 时间段开始的本地时刻，HH:MM
 -- column visit_pv = visits | 访问次数 : page views in the stretch; empty where it has not begun yet
+--   | 该时间段的页面访问次数；尚未开始时为空
 -- column visit_uv = visitors | 访问人数 : distinct users with a page view in the stretch; empty where it has not begun yet
+--   | 该时间段有页面访问的去重用户数；尚未开始时为空
 -- column session_cnt = opens | 打开次数 : opens that began in the stretch and reached a page; empty where it has not begun yet
+--   | 在该时间段开始、并到达页面的打开次数；尚未开始时为空
 -- column against_visit_pv = visits of the other day | 对比日访问次数 : page views in the same stretch of the other day
+--   | 对比日同一时间段的页面访问次数
 -- column against_visit_uv = visitors of the other day | 对比日访问人数 : distinct users with a page view there
+--   | 对比日同一时间段有页面访问的去重用户数
 -- column against_session_cnt = opens of the other day | 对比日打开次数 : opens that began there
+--   | 对比日在同一时间段开始的打开次数
 -- chart: line x=time y=visit_pv compare=against_visit_pv
 -- check: coalesce(bool_and(visit_uv <= visit_pv AND against_visit_uv <= against_visit_pv), true)
 -- Nothing depends on the clock of the machine: the day is known up to its newest event, or to `until` if that is earlier, and

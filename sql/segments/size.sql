@@ -1,16 +1,19 @@
 -- title: Segment size | 用户分群规模
 -- question: How many users belong to a segment, and how do they differ from the others?
+--   | 多少用户属于某个分群，与其他用户有何不同？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param member filter = event = 'share' : an event that makes its user a member, by columns of events and users
--- param times int = 1 : how many such events it takes
--- column segment = segment | 分群 : members, others, or all
--- column users = users | 人数 : distinct users with an event in the range
+-- param times int = 1 from 1 : how many such events it takes
+-- column segment = segment | 分群 : members, others, or all | 分群成员（members）、其他用户（others）或全部用户（all）
+-- column users = users | 人数 : distinct users with an event in the range | 范围内有事件的去重用户数
 -- column share = share | 占比 : users / all users, 4 decimals, rounded half up; empty without any
--- column visit_pv = visits | 访问次数 : page views of these users in the range
+--   | 人数 / 全部用户数，保留 4 位小数，四舍五入；无用户时为空
+-- column visit_pv = visits | 访问次数 : page views of these users in the range | 这些用户在范围内的页面访问次数
 -- column visit_pv_uv = visits per user | 人均访问次数 : page views / users, 4 decimals, rounded half up; empty without users
+--   | 访问次数 / 人数，保留 4 位小数，四舍五入；无用户时为空
 -- column active_days = active days per user | 人均活跃天数 : days with a page view, summed over users / users, 4 decimals, rounded
---   half up
+--   half up | 各用户有页面访问的天数之和 / 人数，保留 4 位小数，四舍五入
 -- chart: bar x=segment y=users
 -- check: count(*) = 3
 -- check: sum(users) FILTER (WHERE segment <> 'all') = sum(users) FILTER (WHERE segment = 'all')

@@ -3,9 +3,10 @@
 //! A chain of operators is a tree as deep as the chain is long, and a plan is made by walking trees: 20,000 times OR ends the
 //! process, whatever the stack. So chains have a length, counted before the text is parsed.
 
-use datafusion::common::Result;
+use chrono_tz::{TZ_VARIANTS, Tz};
+use datafusion::common::{Result, plan_err};
 use datafusion::execution::context::SQLOptions;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, SetVariable, Statement};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -14,6 +15,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::ask::errors::Usage;
 use crate::ask::script::Source;
 use crate::config::FootfallOptions;
+use crate::error::did_you_mean;
 
 /// Operators of one expression, outside of the brackets in it.
 const OPERATORS: usize = 4_000;
@@ -154,4 +156,22 @@ pub(super) fn check_plan(context: &SessionContext, plan: &LogicalPlan) -> Result
             .map_err(|e| Usage::error(format!("--read-only: {}", crate::ask::errors::plain(&e))))?;
     }
     Ok(())
+}
+
+/// Fails if a setting of ours is set to what no function takes: the next query would fail, or count other days than it says.
+pub(super) fn check_setting(plan: &LogicalPlan) -> Result<()> {
+    let LogicalPlan::Statement(Statement::SetVariable(SetVariable { variable, value })) = plan else {
+        return Ok(());
+    };
+    match variable.as_str() {
+        "footfall.time_zone" if value.parse::<Tz>().is_err() => {
+            let zones: Vec<&str> = TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
+            plan_err!("unknown time zone '{value}'{}", did_you_mean(value, &zones))
+        }
+        "footfall.compatibility" if !["none", "clickhouse"].contains(&value.as_str()) => plan_err!(
+            "setting '{variable}' does not take '{value}'; accepted are none, clickhouse{}",
+            did_you_mean(value, &["none", "clickhouse"])
+        ),
+        _ => Ok(()),
+    }
 }

@@ -2,11 +2,12 @@
 //!
 //! ```sql
 //! -- title: Visit trend by day | 访问趋势
-//! -- question: How many opens and page views did each day have,
-//! --   and how long did the visitors stay?
+//! -- question: How many opens and page views did each day have, and how long did the visitors stay?
+//! --   | 每天的打开次数和访问次数各是多少，访问用户停留多久？
 //! -- param from date = first_day : first local day
 //! -- param grain text = day in (day, week, month) : what one row is
-//! -- column visit_uv = visitors | 访问人数 : distinct users with a page view
+//! -- param limit int = 200 from 0 : how many rows
+//! -- column visit_uv = visitors | 访问人数 : distinct users with a page view | 有页面访问的去重用户数
 //! -- chart: line x=ref_date y=visit_uv
 //! -- check: visit_uv >= 0
 //! -- json: object
@@ -14,23 +15,26 @@
 //! -- period: day
 //! ```
 //! A line that is indented further belongs to the line before it. Other comment lines are for the reader of the file.
+//! Behind a bar stands the Chinese half, which may be left out; in a question or a definition the bar has blanks around it.
 //! `json: object` is for a report whose rows are each a whole answer: one row is one object, not an array of one. `days` says
 //! on the events of which days the answer depends, where less than what the query reads; `period` for which stretch of the
 //! calendar the report is made.
+//!
+//! In a text that has a title, a line is refused that is none of these but looks like one: `-- chek: …`, `-- parm a int = 1`.
 
 use datafusion::common::Result;
 
 use crate::ask::errors::Usage;
 use crate::ask::header_lines::{Chart, Check, ColumnNote, Label, Period, Reach};
-use crate::ask::parameters::Parameter;
+use crate::ask::parameters::{Parameter, ParameterType};
 use crate::ask::script::Source;
-use crate::error::did_you_mean;
+use crate::error::{did_you_mean, edit_distance};
 
 /// The header of a text of SQL; all of it may be absent.
 #[derive(Debug, Clone, Default)]
 pub struct Header {
     pub title: Option<Label>,
-    pub question: Option<String>,
+    pub question: Option<Label>,
     pub parameters: Vec<Parameter>,
     /// What the result's columns mean, in their order; empty where nobody says.
     pub columns: Vec<ColumnNote>,
@@ -46,10 +50,18 @@ impl Header {
     /// Reads the comment lines before the first statement.
     pub fn parse(source: &Source) -> Result<Self> {
         let mut header = Self::default();
-        for (line, text) in entries(&source.text) {
+        let entries = entries(&source.text);
+        for (line, text) in &entries {
             header
-                .entry(line, &text)
+                .entry(*line, text)
                 .map_err(|reason| Usage::error(format!("{}:{line}: {reason}", source.name)))?;
+        }
+        // Other texts than reports may say what they like.
+        if header.title.is_some()
+            && let Some((line, reason)) =
+                entries.iter().find_map(|(line, text)| mistyped(text).map(|reason| (line, reason)))
+        {
+            return Err(Usage::error(format!("{}:{line}: {reason}", source.name)));
         }
         header
             .check_charts()
@@ -61,7 +73,10 @@ impl Header {
         if let Some(title) = text.strip_prefix("title:") {
             self.title = Some(Label::parse(title).map_err(|reason| format!("title: {reason}"))?);
         } else if let Some(question) = text.strip_prefix("question:") {
-            self.question = Some(question.trim().to_string());
+            self.question = match question.trim() {
+                "" => None,
+                question => Some(Label::sentence(question).map_err(|reason| format!("question: {reason}"))?),
+            };
         } else if let Some(declaration) = text.strip_prefix("param ") {
             let parameter = parameter(declaration)?;
             if self.parameters.iter().any(|known| known.name == parameter.name) {
@@ -119,6 +134,34 @@ impl Header {
     }
 }
 
+/// The words that stand before a colon.
+const KEYS: [&str; 7] = ["title", "question", "chart", "check", "json", "days", "period"];
+
+/// What is wrong with a line that looks like one of a header and is none. Prose is not: a key is one word in small letters,
+/// and what is taken for a parameter or a column has the form of one.
+fn mistyped(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    if KEYS.contains(&word) {
+        let is_apart = rest.trim_start() != rest && rest.trim_start().starts_with(':');
+        return is_apart.then(|| format!("'{word} :' is no line of a header; did you mean '{word}:'?"));
+    }
+    let (what, known): (String, Vec<&str>) = if rest.starts_with(':') {
+        (format!("{word}:"), KEYS.into_iter().chain(["param", "column"]).collect())
+    } else {
+        let words: Vec<&str> = rest.split_whitespace().take(2).collect();
+        let known = match words.as_slice() {
+            [_, kind] if ParameterType::NAMES.contains(kind) => "param",
+            [_, "="] => "column",
+            _ => return None,
+        };
+        (word.to_string(), if word == known { Vec::new() } else { vec![known] })
+    };
+    // Only one slip: prose has words of its own.
+    let meant = known.into_iter().find(|known| edit_distance(word, known) == 1)?;
+    Some(format!("'{what}' is no line of a header; did you mean '{meant}'?"))
+}
+
 /// The comment lines with their 1-based numbers, continuations joined to what they continue.
 fn entries(text: &str) -> Vec<(usize, String)> {
     let mut entries: Vec<(usize, String)> = Vec::new();
@@ -141,7 +184,7 @@ fn entries(text: &str) -> Vec<(usize, String)> {
     entries
 }
 
-/// `name type [= default] [in (a, b)] [: meaning]`
+/// `name type [= default] [from least] [in (a, b)] [: meaning]`
 fn parameter(declaration: &str) -> std::result::Result<Parameter, String> {
     const FORM: &str = "a parameter is declared as `-- param name type = default : meaning`";
     let (head, meaning) = match declaration.split_once(" :") {
@@ -156,6 +199,10 @@ fn parameter(declaration: &str) -> std::result::Result<Parameter, String> {
         }
         None => (head, Vec::new()),
     };
+    let (head, least) = match head.rsplit_once(" from ").map(|(head, least)| (head, least.trim().parse())) {
+        Some((head, Ok(least))) => (head.trim(), Some(least)),
+        _ => (head, None),
+    };
     let (head, default) = match head.split_once('=') {
         Some((head, default)) => (head.trim(), Some(unquote(default.trim()))),
         None => (head, None),
@@ -164,8 +211,11 @@ fn parameter(declaration: &str) -> std::result::Result<Parameter, String> {
     let (Some(name), Some(kind), None) = (words.next(), words.next(), words.next()) else {
         return Err(format!("'{head}' is not a name and a type; {FORM}"));
     };
-    let kind = kind.parse().map_err(|e| crate::ask::errors::plain(&e))?;
-    Ok(Parameter { name: name.to_string(), kind, default, accepted, meaning: meaning.to_string() })
+    let kind: ParameterType = kind.parse().map_err(|e| crate::ask::errors::plain(&e))?;
+    if least.is_some() && !matches!(kind, ParameterType::Int | ParameterType::Float) {
+        return Err(format!("parameter {name}: from is for int and float, not for {kind}"));
+    }
+    Ok(Parameter { name: name.to_string(), kind, default, least, accepted, meaning: meaning.to_string() })
 }
 
 fn unquote(text: &str) -> String {

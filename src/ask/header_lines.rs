@@ -1,7 +1,7 @@
 //! The lines of a header that explain a result: what its columns mean, how it is drawn, what always holds of it.
 //!
 //! ```sql
-//! -- column visit_uv = visitors | 访问人数 : distinct users with a page view on the day
+//! -- column visit_uv = visitors | 访问人数 : distinct users with a page view on the day | 当日有页面访问的去重用户数
 //! -- chart: line x=ref_date y=visit_pv,visit_uv
 //! -- check: visit_uv <= visit_pv
 //! -- json: object
@@ -15,7 +15,7 @@ use std::fmt::{self, Display};
 
 use crate::error::did_you_mean;
 
-/// A name for people, in English and, where there is one, in Chinese.
+/// A name or a sentence for people, in English and, where there is one, in Chinese.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Label {
     pub en: String,
@@ -28,7 +28,7 @@ pub struct ColumnNote {
     pub name: String,
     pub label: Label,
     /// How it is computed, with its unit and rounding.
-    pub definition: String,
+    pub definition: Label,
     /// 1-based line of the file.
     pub line: usize,
 }
@@ -99,11 +99,18 @@ pub enum Period {
 impl Label {
     /// `English | 中文`, or one name for both.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (en, zh) = match text.split_once('|') {
-            Some((en, zh)) => (en.trim(), Some(zh.trim())),
-            None => (text.trim(), None),
-        };
-        if en.is_empty() || zh.is_some_and(|zh| zh.is_empty() || zh.contains('|')) {
+        Self::halves(text, "|")
+    }
+
+    /// A sentence in the same form; only a bar between blanks parts it, so that it may hold `a || b`.
+    pub(super) fn sentence(text: &str) -> Result<Self, String> {
+        Self::halves(&format!(" {} ", text.trim()), " | ")
+    }
+
+    fn halves(text: &str, bar: &str) -> Result<Self, String> {
+        let mut halves = text.split(bar).map(str::trim);
+        let (en, zh) = (halves.next().unwrap_or_default(), halves.next());
+        if en.is_empty() || zh == Some("") || halves.next().is_some() {
             return Err(format!("'{}' is not `English | 中文`", text.trim()));
         }
         Ok(Self { en: en.to_string(), zh: zh.map(str::to_string) })
@@ -125,8 +132,9 @@ impl Display for Label {
 }
 
 impl ColumnNote {
-    /// `name = English | 中文 : definition`; `None` where the line is prose that happens to begin with the word "column".
+    /// `name = English | 中文 : definition | 定义`; `None` where the line is prose that happens to begin with the word "column".
     pub(super) fn parse(text: &str, line: usize) -> Result<Option<Self>, String> {
+        const FORM: &str = "a column is explained as `-- column name = English | 中文 : definition | 定义`";
         let Some((name, rest)) = text.split_once('=') else { return Ok(None) };
         let name = name.trim();
         if name.is_empty() || name.contains(char::is_whitespace) {
@@ -136,15 +144,13 @@ impl ColumnNote {
             Some((label, definition)) => (label, definition.trim()),
             None => (rest, ""),
         };
-        let label = Label::parse(label).map_err(|reason| {
-            format!("column {name}: {reason}; a column is explained as `-- column name = English | 中文 : definition`")
-        })?;
+        let wrong = |reason: String| format!("column {name}: {reason}; {FORM}");
+        let label = Label::parse(label).map_err(wrong)?;
         if definition.is_empty() {
-            return Err(format!(
-                "column {name} has no definition; a column is explained as `-- column name = English | 中文 : definition`"
-            ));
+            return Err(format!("column {name} has no definition; {FORM}"));
         }
-        Ok(Some(Self { name: name.to_string(), label, definition: definition.to_string(), line }))
+        let definition = Label::sentence(definition).map_err(wrong)?;
+        Ok(Some(Self { name: name.to_string(), label, definition, line }))
     }
 }
 

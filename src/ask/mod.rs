@@ -6,6 +6,8 @@
 //! Everything is checked before anything runs: the syntax of all statements, then the names, types and values of the
 //! parameters. Results are written as they come, except where columns must be aligned.
 
+#[cfg(feature = "store")]
+mod about;
 mod error_json;
 mod errors;
 mod files;
@@ -16,9 +18,15 @@ mod output;
 mod parameters;
 mod script;
 mod tables;
+#[cfg(feature = "store")]
+mod views;
 
+#[cfg(feature = "store")]
+pub use about::{ColumnAbout, TableAbout, about_tables};
 pub use error_json::{error_json, message_json};
-pub use errors::{Located, Usage, locate, plain};
+#[cfg(feature = "store")]
+pub(crate) use errors::sentence;
+pub use errors::{Located, Usage, is_usage, locate, plain};
 pub use files::OutputFile;
 #[cfg(feature = "store")]
 pub(crate) use guard::check_chains;
@@ -26,12 +34,15 @@ pub use header::Header;
 pub use header_lines::{Chart, ChartKind, Check, ColumnNote, Edge, Label, Period, Reach, Shift};
 #[cfg(feature = "store")]
 pub(crate) use output::cells;
-pub use output::{Format, Numbers, write, write_objects};
+pub use output::{Format, Numbers, type_name, write, write_objects};
 pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
 pub use script::{Parsed, Source, parse};
 
 use datafusion::common::Result;
 use datafusion::prelude::{DataFrame, SessionContext};
+
+#[cfg(feature = "store")]
+use crate::engine::Engine;
 
 /// Plans one statement; runs it if it is one that returns no rows (`SET`, `CREATE VIEW`, …), which gives `None`.
 ///
@@ -43,17 +54,22 @@ pub async fn answer(
     arguments: &Arguments,
 ) -> Result<Option<DataFrame>> {
     guard::check_length(context, source)?;
-    match plan(context, statement, arguments).await {
+    match plan(context, source, statement, arguments).await {
         Ok(frame) if !frame.schema().fields().is_empty() => Ok(Some(frame)),
         Ok(frame) => match frame.collect().await {
             Ok(_) => Ok(None),
-            Err(e) => Err(errors::locate(&e, source, statement)),
+            Err(e) => Err(errors::locate_in(context, &e, source, statement)),
         },
-        Err(e) => Err(arguments.hint(errors::locate(&e, source, statement))),
+        Err(e) => Err(arguments.hint(errors::locate_in(context, &e, source, statement))),
     }
 }
 
-async fn plan(context: &SessionContext, statement: &Parsed, arguments: &Arguments) -> Result<DataFrame> {
+async fn plan(
+    context: &SessionContext,
+    source: &Source,
+    statement: &Parsed,
+    arguments: &Arguments,
+) -> Result<DataFrame> {
     let mut bound = statement.statement.clone();
     // A session that only reads knows the store's tables and no files.
     if !guard::only_reads(context) {
@@ -62,7 +78,34 @@ async fn plan(context: &SessionContext, statement: &Parsed, arguments: &Argument
     arguments.bind(context, &mut bound).await?;
     // Without spans an error cannot point at the column or table it is about.
     context.state_ref().write().config_mut().options_mut().sql_parser.collect_spans = true;
+    #[cfg(feature = "store")]
+    {
+        views::check(context, &bound)?;
+        if let Some(done) = views::run(context, source, statement, &mut bound).await? {
+            return Ok(done);
+        }
+    }
+    #[cfg(not(feature = "store"))]
+    let _ = source;
     let plan = context.state().statement_to_plan(bound).await?;
     guard::check_plan(context, &plan)?;
+    guard::check_setting(&plan)?;
     context.execute_logical_plan(plan).await
+}
+
+/// A session as `engine`, over the same version of its store, that shows only the users of the segment `name`: a view or table
+/// with a column `user_id`. Who they are is asked once, among all users.
+#[cfg(feature = "store")]
+pub async fn of_segment(engine: &Engine, name: &str) -> Result<Engine> {
+    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::compute::cast;
+    use datafusion::arrow::datatypes::DataType;
+
+    parameters::check_segment(engine.context(), name, "--segment").await?;
+    let mut users = Vec::new();
+    for batch in engine.sql(&parameters::users_of(name)).await?.collect().await? {
+        let ids = cast(batch.column(0), &DataType::Utf8)?;
+        users.extend(ids.as_string::<i32>().iter().flatten().map(str::to_string));
+    }
+    engine.of_users(name, users).await
 }

@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::parser::ParserError;
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use crate::ask::{errors, guard, parameters};
 
@@ -29,6 +29,10 @@ pub struct Parsed {
     /// 1-based line of its first word.
     pub line: u64,
     pub statement: Statement,
+    /// Where the statement before it ends; `None` at the beginning.
+    begin: Option<Location>,
+    /// Where the next one begins, or the sign between them stands; `None` at the end.
+    end: Option<Location>,
 }
 
 /// The statements of a text, in order; the first syntax error, with its place, if there is one.
@@ -39,8 +43,14 @@ pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
     let mut statements = Vec::new();
     loop {
         let mut separated = statements.is_empty();
-        while parser.parser.consume_token(&Token::SemiColon) {
+        let mut begin = None;
+        loop {
+            let sign = parser.parser.peek_token();
+            if !parser.parser.consume_token(&Token::SemiColon) {
+                break;
+            }
             separated = true;
+            begin = Some(sign.span.end);
         }
         let next = parser.parser.peek_token();
         if next.token == Token::EOF {
@@ -52,7 +62,9 @@ pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
             return Err(errors::syntax(&syntax_error(message), source, number - 1));
         }
         let statement = parser.parse_statement().map_err(|e| errors::syntax(&e, source, number))?;
-        statements.push(Parsed { number, line: next.span.start.line, statement });
+        let behind = parser.parser.peek_token();
+        let end = (behind.token != Token::EOF).then_some(behind.span.start);
+        statements.push(Parsed { number, line: next.span.start.line, statement, begin, end });
     }
 }
 
@@ -91,10 +103,41 @@ impl Parsed {
         parameters::names(&self.statement)
     }
 
+    /// Whether a place of the source is within the statement.
+    pub(super) fn holds(&self, place: Location) -> bool {
+        self.begin.is_none_or(|begin| begin <= place) && self.end.is_none_or(|end| place < end)
+    }
+
+    /// The statement as it is written in its source, with the comments above it.
+    #[cfg(feature = "store")]
+    pub(super) fn text<'a>(&self, source: &'a Source) -> &'a str {
+        let text = source.text.as_str();
+        let begin = self.begin.map_or(0, |begin| offset(text, begin));
+        let end = self.end.map_or(text.len(), |end| offset(text, end));
+        text.get(begin..end).unwrap_or_default()
+    }
+
     /// Whether the statement is one that answers with rows, known before it runs.
     pub fn returns_rows(&self) -> bool {
         returns_rows(&self.statement)
     }
+}
+
+/// The byte at a place in a text.
+#[cfg(feature = "store")]
+pub(super) fn offset(text: &str, place: Location) -> usize {
+    let (mut line, mut column) = (1, 1);
+    for (at, c) in text.char_indices() {
+        if (line, column) == (place.line, place.column) {
+            return at;
+        }
+        if c == '\n' {
+            (line, column) = (line + 1, 1);
+        } else {
+            column += 1;
+        }
+    }
+    text.len()
 }
 
 fn returns_rows(statement: &Statement) -> bool {

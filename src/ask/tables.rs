@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::common::{Result, TableReference, plan_err};
+use datafusion::common::{DataFusionError, Result, TableReference, plan_err};
 use datafusion::datasource::TableProvider;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::SessionState;
@@ -79,10 +79,11 @@ async fn table_of(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvi
     let url = if is_folder && !name.ends_with('/') { format!("{name}/") } else { name.to_string() };
     let mut config = ListingTableConfig::new(ListingTableUrl::parse(url)?)
         .with_listing_options(kind.listing_options(state, is_folder)?);
+    let about = |e: DataFusionError| e.context(format!("file '{name}'"));
     if is_folder {
-        config = config.infer_partitions_from_path(state).await?;
+        config = config.infer_partitions_from_path(state).await.map_err(about)?;
     }
-    let config = config.infer_schema(state).await?;
+    let config = config.infer_schema(state).await.map_err(about)?;
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
 

@@ -1,39 +1,62 @@
 //! `footfall report --each day`: the reports of many days, weeks or months, each in a folder of its own.
 
-use std::fmt::{self, Display};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use datafusion::common::{DataFusionError, Result};
 use footfall::Engine;
-use footfall::ask::{Format, Period, check_known};
-use footfall::report::batch::{Day, DayCounts, Lock, Order, RunRecord, StoreState, Which, recover};
+use footfall::ask::{Format, Given, Period, check_known};
+use footfall::report::batch::{Day, DayCounts, Lock, Order, RUN_FILE, RunRecord, StoreState, Which, recover};
 use footfall::report::{Days, Report};
 use footfall::store::Store;
 use footfall::tables::scenes_version;
+use serde_json::{Value, json};
 
-use crate::cli::{Limits, ReportArgs};
+use crate::cli::{Form, Limits, ReportArgs};
 use crate::commands::progress::Shown;
-use crate::commands::report::{open, parameter_names, sum_up};
-use crate::commands::{Outcome, say, tell, usage};
+use crate::commands::report::{NO_EVENTS, open, parameter_names};
+use crate::commands::{Outcome, narrowed, say, summary, tell, usage};
 
 pub(crate) async fn run(
     args: &ReportArgs,
-    format: Format,
-    reports: Vec<&Report>,
+    mut reports: Vec<&Report>,
     each: &str,
     folder: &Path,
     limits: &Limits,
 ) -> Result<Outcome> {
-    let given = &args.parameters.parameter;
-    check_known(given, &parameter_names(&reports))?;
+    let mut given = args.parameters.parameter.clone();
+    let mut format = match args.format {
+        Some(Form::Rows(format)) => format,
+        _ => Format::Markdown,
+    };
+    let mut segment = args.segment.clone();
+    let last = if args.batch.retry { Some(last_run(folder)?) } else { None };
+    match &last {
+        Some(last) => {
+            format = take_up(last, args, each, &mut reports, &mut given)?;
+            segment = last.segment.clone();
+        }
+        None => check_known(&given, &parameter_names(&reports))?,
+    }
     let store = open(args).await?;
-    let state = state(&store).await?;
-    let (from, to) = range(args, &state)?;
+    let mut state = state(&store).await?;
+    // Who is in a segment is asked before anything is decided: an answer depends on it.
+    let of_segment = match &segment {
+        Some(segment) => Some(engine(&store, Some(segment), limits).await?),
+        None => None,
+    };
+    state.segment = of_segment.as_ref().and_then(version_of);
+    let Some((from, to)) = range(args, &state, last.as_ref())? else {
+        say(limits, NO_EVENTS);
+        summary::print(&line("done", each, None, &state, 0, folder))?;
+        return Ok(Outcome::Done);
+    };
     let mut order = Order {
         folder,
         store: store.root().display().to_string(),
         reports,
-        given: given.clone(),
+        given,
+        segment,
         each: Period::parse(each).map_err(usage)?,
         from,
         to,
@@ -46,6 +69,9 @@ pub(crate) async fn run(
         keep_going: args.batch.keep_going,
     };
     let left_out = order.leave_out();
+    if let Some(last) = &last {
+        same_reports(last, &order.reports)?;
+    }
     if order.reports.is_empty() {
         return Err(usage(format!("none of the reports is made for one {each}: {}", left_out.join(", "))));
     }
@@ -55,10 +81,16 @@ pub(crate) async fn run(
     let ends = state.events.first().zip(state.events.last());
     let days =
         Days::known(ends.map(|(first, last)| (first.to_string(), last.to_string())), state.time_zone.clone());
+    let range = Some((from, to));
     if args.batch.plan {
-        tell(limits, order.plan(&days, &state)?.to_string())?;
+        let plan = order.plan(&days, &state)?;
+        tell(limits, plan.to_string())?;
+        let waiting = plan.busy().count() + plan.left.len();
+        summary::print(&line("planned", each, range, &state, waiting, folder))?;
         return Ok(Outcome::Done);
     }
+    // Before the folder is made: wrong words leave nothing behind.
+    order.check(&days)?;
     let lock = Lock::take(folder)
         .map_err(|e| DataFusionError::Execution(format!("cannot write {}: {e}", folder.display())))?;
     if lock.is_none() {
@@ -72,40 +104,121 @@ pub(crate) async fn run(
     // With the lock, because the run before may have changed what is to do.
     let plan = order.plan(&days, &state)?;
     if plan.count() == 0 {
-        say(limits, format!("nothing to do: {} folders are as they should be", plan.tasks.len()));
-        if args.batch.summary.is_some() {
-            let version = state.version;
-            let line = serde_json::json!({
-                "status": "done", "each": each, "from": from, "to": to, "time_zone": state.time_zone,
-                "version": version, "ran": 0, "failed": 0, "waiting": 0, "changed_files": 0, "rows": 0,
-                "output": folder.display().to_string(), "error": null,
-            });
-            sum_up(&line)?;
+        let mut text = format!("nothing to do: {} folders are as they should be", plan.tasks.len());
+        if !plan.left.is_empty() {
+            text = format!("{text}, {} outside of the range are not", plan.left.len());
         }
+        say(limits, text);
+        summary::print(&line("done", each, range, &state, plan.left.len(), folder))?;
         return Ok(Outcome::Done);
     }
-    let engine = engine(&store, limits).await?;
+    let engine = match of_segment {
+        Some(engine) => engine,
+        None => engine(&store, None, limits).await?,
+    };
     let shown = Shown::new(&args.batch.progress, limits);
+    summary::begin(folder);
     let (record, error) = order.run(&engine, &plan, &days, &state, &shown).await?;
     say(limits, told(&record, folder));
-    let sums_up = args.batch.summary.is_some();
-    if sums_up {
-        sum_up(&record.summary(folder))?;
-    }
+    summary::print(&record.summary(folder))?;
     match error {
         None => Ok(Outcome::Done),
-        Some(e) if sums_up => Err(DataFusionError::External(Box::new(SummedUp(e)))),
         Some(e) => Err(e),
     }
 }
 
-/// A session over the version that was the newest when the store was opened.
-pub(crate) async fn engine(store: &Store, limits: &Limits) -> Result<Engine> {
-    let engine = Engine::as_opened(store, &limits.engine_options()).await?;
-    if limits.read_only { engine.read_only().await } else { Ok(engine) }
+/// The run that `--retry` takes up.
+fn last_run(folder: &Path) -> Result<RunRecord> {
+    RunRecord::read(folder).ok_or_else(|| {
+        usage(format!("{} has no {RUN_FILE} of a run that could be tried again", folder.display()))
+    })
 }
 
-/// What reports depend on, as the store was when it was opened.
+/// A retry has the words of the run before, which it may say again but not change. The form of the files.
+fn take_up(
+    last: &RunRecord,
+    args: &ReportArgs,
+    each: &str,
+    reports: &mut Vec<&Report>,
+    given: &mut Vec<Given>,
+) -> Result<Format> {
+    let differs = |had: &str, found: &str| {
+        usage(format!(
+            "--retry goes on with the last run, which had {had}, not {found}; leave that out, or run without --retry"
+        ))
+    };
+    if last.each != each {
+        return Err(differs(&format!("--each {}", last.each), each));
+    }
+    let format: Format = last.format.parse()?;
+    if let Some(Form::Rows(other)) = args.format
+        && other != format
+    {
+        return Err(differs(&format!("--format {format}"), &other.to_string()));
+    }
+    if args.segment.is_some() && args.segment != last.segment {
+        let segment = |segment: &Option<String>| match segment {
+            Some(segment) => format!("--segment {segment}"),
+            None => "no --segment".to_string(),
+        };
+        return Err(differs(&segment(&last.segment), &segment(&args.segment)));
+    }
+    for own in given.iter() {
+        match last.parameters.get(&own.name) {
+            Some(value) if *value == own.value => {}
+            Some(value) => return Err(differs(&format!("-p {}={value}", own.name), &own.value)),
+            None => return Err(differs(&format!("no -p {}", own.name), &own.value)),
+        }
+    }
+    let parameters = last.parameters.iter();
+    *given = parameters
+        .map(|(name, value)| Given { name: name.clone(), kind: None, value: value.clone() })
+        .collect();
+    if args.only.is_empty() {
+        reports.retain(|report| last.reports.contains(&report.name));
+    }
+    Ok(format)
+}
+
+fn same_reports(last: &RunRecord, reports: &[&Report]) -> Result<()> {
+    let names: BTreeSet<&String> = reports.iter().map(|report| &report.name).collect();
+    let had: BTreeSet<&String> = last.reports.iter().collect();
+    if names == had {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "--retry goes on with the last run, which was of {}; leave out --only and give the same --pack, or run without --retry",
+        last.reports.join(", ")
+    )))
+}
+
+/// The line of `--summary json` where nothing was run.
+fn line(
+    status: &str,
+    each: &str,
+    range: Option<(Day, Day)>,
+    state: &StoreState,
+    waiting: usize,
+    folder: &Path,
+) -> Value {
+    json!({
+        "status": status, "each": each, "from": range.map(|range| range.0), "to": range.map(|range| range.1),
+        "time_zone": state.time_zone, "version": state.version, "ran": 0, "failed": 0, "waiting": waiting,
+        "changed_files": 0, "rows": 0, "output": folder.display().to_string(), "error": null,
+    })
+}
+
+/// A session over the version that was the newest when the store was opened.
+pub(crate) async fn engine(store: &Store, segment: Option<&str>, limits: &Limits) -> Result<Engine> {
+    narrowed(Engine::as_opened(store, &limits.engine_options()).await?, segment, limits).await
+}
+
+/// The segment that a session shows, and who is in it.
+pub(crate) fn version_of(engine: &Engine) -> Option<String> {
+    engine.segment().map(|segment| segment.version.clone())
+}
+
+/// What reports of all users depend on, as the store was when it was opened.
 pub(crate) async fn state(store: &Store) -> Result<StoreState> {
     let snapshot = store.opened();
     let declared: Vec<String> = snapshot
@@ -114,39 +227,42 @@ pub(crate) async fn state(store: &Store) -> Result<StoreState> {
         .iter()
         .map(|field| format!("{} {}", field.name(), field.data_type()))
         .collect();
+    let views = match store.saved_views_version()? {
+        version if version.is_empty() => version,
+        version => format!("; views {version}"),
+    };
     Ok(StoreState {
         id: snapshot.id.clone(),
         version: snapshot.version,
         // Before the session is opened, which may see a later one: then a report runs once too often.
         users: store.users_version().await?,
-        catalogue: format!("{}; {}", declared.join(", "), scenes_version(store.root())?),
+        catalogue: format!("{}; {}{views}", declared.join(", "), scenes_version(store.root())?),
         time_zone: store.time_zone().to_string(),
         events: DayCounts::new(snapshot.events_of_days()?),
+        segment: None,
     })
 }
 
-/// From the first to the last day asked for; the store's where none is.
-fn range(args: &ReportArgs, state: &StoreState) -> Result<(Day, Day)> {
-    let day = |name: &str, text: &str| -> Result<Day> {
-        text.parse().map_err(|e: String| usage(format!("--{name}: {e}")))
+/// From the first to the last day asked for; those of the run that is tried again, or the store's, where none is. `None` if
+/// the store has none.
+fn range(args: &ReportArgs, state: &StoreState, last: Option<&RunRecord>) -> Result<Option<(Day, Day)>> {
+    let day = |name: &str, text: &Option<String>| -> Result<Option<Day>> {
+        let parsed =
+            text.as_ref().map(|text| text.parse::<Day>().map_err(|e| usage(format!("--{name}: {e}"))));
+        parsed.transpose()
     };
-    let no_events = || usage("the store has no events: give --from and --to");
-    if let Some(date) = &args.date {
-        let date = day("date", date)?;
-        return Ok((date, date));
+    if let Some(date) = day("date", &args.date)? {
+        return Ok(Some((date, date)));
     }
-    let from = match &args.from {
-        Some(from) => day("from", from)?,
-        None => state.events.first().ok_or_else(no_events)?,
+    let (first, newest) = match last {
+        Some(last) => (Some(last.from), Some(last.to)),
+        None => (state.events.first(), state.events.last()),
     };
-    let to = match &args.to {
-        Some(to) => day("to", to)?,
-        None => state.events.last().ok_or_else(no_events)?,
-    };
-    if from > to {
-        return Err(usage(format!("--from {from} is after --to {to}")));
+    let (from, to) = (day("from", &args.from)?.or(first), day("to", &args.to)?.or(newest));
+    match from.zip(to) {
+        Some((from, to)) if from > to => Err(usage(format!("--from {from} is after --to {to}"))),
+        range => Ok(range),
     }
-    Ok((from, to))
 }
 
 fn told(record: &RunRecord, folder: &Path) -> String {
@@ -160,35 +276,8 @@ fn told(record: &RunRecord, folder: &Path) -> String {
         record.time_zone,
         record.seconds
     );
-    if failed != &serde_json::json!(0) {
+    if [failed, waiting].iter().any(|count| **count != json!(0)) {
         text = format!("{text}; {failed} failed, {waiting} not begun: --retry runs them again");
     }
     text
-}
-
-/// An error after which the summary has been printed.
-#[derive(Debug)]
-struct SummedUp(DataFusionError);
-
-impl Display for SummedUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for SummedUp {}
-
-pub(crate) fn has_summed_up(error: &DataFusionError) -> bool {
-    matches!(error, DataFusionError::External(inner) if inner.is::<SummedUp>())
-}
-
-/// The error itself.
-pub(crate) fn without_mark(error: DataFusionError) -> DataFusionError {
-    match error {
-        DataFusionError::External(inner) => match inner.downcast::<SummedUp>() {
-            Ok(marked) => marked.0,
-            Err(inner) => DataFusionError::External(inner),
-        },
-        other => other,
-    }
 }

@@ -11,11 +11,16 @@ pub(super) fn text(reports: &[&Report]) -> String {
     let mut out = String::new();
     for report in reports {
         let _ = writeln!(out, "{}\n  {}", report.name, report.title);
-        if !report.question.is_empty() {
-            let _ = writeln!(out, "  {}", report.question);
+        if let Some(question) = &report.question {
+            for half in std::iter::once(&question.en).chain(&question.zh) {
+                let _ = writeln!(out, "  {half}");
+            }
         }
         for parameter in &report.parameters {
             let _ = write!(out, "  -p {} ({}", parameter.name, parameter.kind);
+            if let Some(least) = parameter.least {
+                let _ = write!(out, " from {least}");
+            }
             if !parameter.accepted.is_empty() {
                 let _ = write!(out, " in {}", parameter.accepted.join(", "));
             }
@@ -42,13 +47,17 @@ fn of(report: &Report) -> Value {
         .columns
         .iter()
         .map(|column| {
-            json!({ "name": column.name, "label": label(&column.label), "definition": column.definition })
+            json!({
+                "name": column.name,
+                "label": label(&column.label),
+                "definition": label(&column.definition),
+            })
         })
         .collect();
     json!({
         "name": report.name,
         "title": label(&report.title),
-        "question": report.question,
+        "question": report.question.as_ref().map(label),
         "parameters": report.parameters.iter().map(parameter).collect::<Vec<_>>(),
         "columns": columns,
         "charts": report.charts.iter().map(chart).collect::<Vec<_>>(),
@@ -69,6 +78,7 @@ fn parameter(parameter: &Parameter) -> Value {
         "type": parameter.kind.to_string(),
         "accepts": parameter.kind.accepts(),
         "default": parameter.default,
+        "from": parameter.least,
         "in": parameter.accepted,
         "meaning": parameter.meaning,
     })

@@ -8,12 +8,15 @@ pub(crate) mod functions;
 pub(crate) mod generate;
 pub(crate) mod info;
 pub(crate) mod land;
+pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod pack_tests;
 pub(crate) mod preview;
 pub(crate) mod progress;
+pub(crate) mod repl;
 pub(crate) mod report;
 pub(crate) mod sql;
+pub(crate) mod summary;
 pub(crate) mod users;
 pub(crate) mod vacuum;
 pub(crate) mod verify;
@@ -24,7 +27,7 @@ use std::path::Path;
 
 use datafusion::common::{DataFusionError, Result};
 use footfall::Engine;
-use footfall::ask::Usage;
+use footfall::ask::{Usage, of_segment};
 
 use crate::cli::Limits;
 
@@ -38,18 +41,27 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// A session over the store, or over files alone.
-async fn engine(store: Option<&Path>, limits: &Limits) -> Result<Engine> {
+/// A session over the store, all of it or the users of a segment, or over files alone.
+async fn engine(store: Option<&Path>, segment: Option<&str>, limits: &Limits) -> Result<Engine> {
     let engine = match store {
         Some(store) => Engine::open(store, &limits.engine_options()).await?,
         None => Engine::new(&limits.engine_options())?,
     };
+    narrowed(engine, segment, limits).await
+}
+
+/// The session as it was asked for: only the users of a segment, only reading.
+async fn narrowed(engine: Engine, segment: Option<&str>, limits: &Limits) -> Result<Engine> {
+    let engine = match segment {
+        Some(segment) => of_segment(&engine, segment).await?,
+        None => engine,
+    };
     if limits.read_only { engine.read_only().await } else { Ok(engine) }
 }
 
-/// Tells the person at the terminal or the log of a batch run.
+/// Tells the person at the terminal or the log of a batch run; a program that reads errors as JSON gets nothing else.
 fn say(limits: &Limits, message: impl AsRef<str>) {
-    if !limits.quiet {
+    if !limits.quiet && limits.errors != "json" {
         eprintln!("{}", message.as_ref());
     }
 }

@@ -9,7 +9,8 @@
 //! SELECT '20260301' AS ref_date, 1 AS session_cnt;
 //! ```
 //! The rows of the first query land in an empty store; the report, run over it, has to give the rows of the second one. What
-//! is compared is the CSV of both, of the columns that the second query names.
+//! is compared is the CSV of both, of the columns that the second query names. With `--errors json` each test that fails is a
+//! line of its own.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -20,15 +21,16 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::DataFrame;
 use footfall::ask::{
-    Arguments, Format, Given, Numbers, Parsed, Source, answer, check_known, parse, plain, write,
+    Arguments, Format, Given, Numbers, Parsed, Source, answer, check_known, error_json, parse, plain, write,
 };
 use footfall::land::{LandOptions, Mapping, NoProgress, land};
 use footfall::report::{Days, Pack, Report, Shared};
 use footfall::store::Store;
 use footfall::{Engine, EngineOptions};
+use serde_json::json;
 
 use crate::cli::Limits;
-use crate::commands::{Outcome, tell, usage};
+use crate::commands::{Outcome, summary, tell, usage};
 
 pub(super) async fn run(folder: &Path, pack: &Pack, limits: &Limits) -> Result<Outcome> {
     let files = files(&folder.join("tests"))?;
@@ -42,12 +44,22 @@ pub(super) async fn run(folder: &Path, pack: &Pack, limits: &Limits) -> Result<O
             Ok(()) => tell(limits, format!("ok      {}", file.display()))?,
             Err(e) => {
                 failed += 1;
-                eprintln!("failed  {}: {}", file.display(), plain(&e));
+                if limits.errors == "json" {
+                    let mut line = error_json(&e, 1);
+                    if line["file"].is_null() {
+                        line["file"] = json!(file.display().to_string());
+                    }
+                    eprintln!("{line}");
+                } else {
+                    eprintln!("failed  {}: {}", file.display(), plain(&e));
+                }
             }
         }
     }
     tell(limits, format!("{} tests, {failed} failed", files.len()))?;
-    Ok(if failed == 0 { Outcome::Done } else { Outcome::Failed })
+    let (outcome, status) = if failed == 0 { (Outcome::Done, "done") } else { (Outcome::Failed, "failed") };
+    summary::print(&json!({ "status": status, "tests": files.len(), "failed": failed, "error": null }))?;
+    Ok(outcome)
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {

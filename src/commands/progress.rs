@@ -25,7 +25,7 @@ impl Shown {
     /// `form` is what `--progress` says.
     pub(crate) fn new(form: &str, limits: &Limits) -> Self {
         match form {
-            _ if limits.quiet => Self::Nothing,
+            _ if limits.quiet || limits.errors == "json" => Self::Nothing,
             "plain" => Self::Plain(Lines::start()),
             "auto" if std::io::stderr().is_terminal() => {
                 let bar = ProgressBar::no_length();

@@ -3,29 +3,32 @@
 use std::io::Write;
 use std::path::Path;
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use footfall::Engine;
-use footfall::ask::{Arguments, Format, Given, OutputFile, check_known, plain};
+use footfall::ask::{Arguments, Format, Given, OutputFile, check_known};
 use footfall::report::batch::{FolderRecord, StoreState, run_once, share};
 use footfall::report::page::Language;
 use footfall::report::{Days, Pack, PageStore, Report, write_page};
 use footfall::store::Store;
+use serde_json::{Value, json};
 
 use crate::cli::{Form, Limits, ReportArgs};
 use crate::commands::progress::Shown;
-use crate::commands::{Outcome, batch, engine, list, pack_tests, say, stdout, usage};
+use crate::commands::{Outcome, batch, engine, lineage, list, pack_tests, say, stdout, summary, usage};
+
+/// What is said of a store without events, where a report asks for its days.
+pub(crate) const NO_EVENTS: &str = "nothing to do: the store has no events";
 
 pub(crate) async fn run(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
-    let outcome = reports(args, limits).await;
-    if let (Err(e), Some(_)) = (&outcome, &args.batch.summary)
-        && !batch::has_summed_up(e)
-    {
-        sum_up(&serde_json::json!({ "status": "failed", "error": plain(e) }))?;
+    if args.batch.summary.is_some() {
+        if args.output.is_none() && !args.test {
+            return Err(usage("--summary json sums up what is written: give -o DIR, or --test"));
+        }
+        summary::promise();
     }
-    outcome.map_err(batch::without_mark)
-}
-
-async fn reports(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
+    if args.json && !args.list && !args.lineage {
+        return Err(usage("--json is the form of --list and of --lineage; rows as JSON: --format json"));
+    }
     let pack = match &args.pack {
         Some(folder) => Pack::open(folder)?,
         None => Pack::built_in()?,
@@ -40,7 +43,10 @@ async fn reports(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
         out.flush()?;
         return Ok(Outcome::Done);
     }
-    let Form::Rows(format) = args.format else {
+    if args.lineage {
+        return show_lineage(args, &reports, limits).await;
+    }
+    let Form::Rows(format) = args.format.unwrap_or(Form::Rows(Format::Markdown)) else {
         return page(args, &reports, limits).await;
     };
     if let Some(folder) = &args.output {
@@ -48,7 +54,7 @@ async fn reports(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
             return Err(usage(format!("{} lies in a store; give -o another folder", folder.display())));
         }
         return match &args.batch.each {
-            Some(each) => batch::run(args, format, reports, each, folder, limits).await,
+            Some(each) => batch::run(args, reports, each, folder, limits).await,
             None => files(args, format, &reports, folder, limits).await,
         };
     }
@@ -60,7 +66,7 @@ async fn reports(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
             format
         )));
     }
-    let engine = engine(args.store.as_deref(), limits).await?;
+    let engine = engine(args.store.as_deref(), args.segment.as_deref(), limits).await?;
     let asked = check(&engine, &reports, &given).await?;
     let mut out = stdout();
     for (at, (report, arguments)) in asked.iter().enumerate() {
@@ -73,6 +79,21 @@ async fn reports(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// Plans the reports and runs none.
+async fn show_lineage(args: &ReportArgs, reports: &[&Report], limits: &Limits) -> Result<Outcome> {
+    let given = given(args, reports)?;
+    let engine = engine(args.store.as_deref(), args.segment.as_deref(), limits).await?;
+    let mut lineages = Vec::new();
+    for (report, arguments) in check(&engine, reports, &given).await? {
+        lineages.push((report.name.as_str(), report.lineage(&engine, &arguments).await?));
+    }
+    let mut out = stdout();
+    let text = if args.json { lineage::json(&lineages)? } else { lineage::text(&lineages) };
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
 /// Reports with their values, and the version of the store that they are asked of.
 struct Asked<'a> {
     store: Store,
@@ -81,13 +102,18 @@ struct Asked<'a> {
     asked: Vec<(&'a Report, Arguments)>,
 }
 
-async fn ask<'a>(args: &ReportArgs, reports: &[&'a Report], limits: &Limits) -> Result<Asked<'a>> {
+/// `None` for a store without events whose days are asked for, where the answer would go to a folder.
+async fn ask<'a>(args: &ReportArgs, reports: &[&'a Report], limits: &Limits) -> Result<Option<Asked<'a>>> {
     let given = given(args, reports)?;
     let store = open(args).await?;
-    let state = batch::state(&store).await?;
-    let engine = batch::engine(&store, limits).await?;
+    let mut state = batch::state(&store).await?;
+    if args.output.is_some() && has_no_days(reports, &given, &state) {
+        return Ok(None);
+    }
+    let engine = batch::engine(&store, args.segment.as_deref(), limits).await?;
+    state.segment = batch::version_of(&engine);
     let asked = check(&engine, reports, &given).await?;
-    Ok(Asked { store, state, engine, asked })
+    Ok(Some(Asked { store, state, engine, asked }))
 }
 
 /// Each report to its file in `folder`, all files at once.
@@ -98,7 +124,9 @@ async fn files(
     folder: &Path,
     limits: &Limits,
 ) -> Result<Outcome> {
-    let Asked { store, state, engine, asked } = ask(args, reports, limits).await?;
+    let Some(Asked { store, state, engine, asked }) = ask(args, reports, limits).await? else {
+        return nothing_to_do(limits, args);
+    };
     let shown = Shown::new(&args.batch.progress, limits);
     let name = store.root().display().to_string();
     let record = run_once(&engine, &asked, format, folder, &name, &state, &shown).await?;
@@ -110,9 +138,7 @@ async fn files(
             files => format!("wrote {} files to {}", files.len(), folder.display()),
         },
     );
-    if args.batch.summary.is_some() {
-        sum_up(&summary(&record, folder))?;
-    }
+    summary::print(&line(&record, folder))?;
     Ok(Outcome::Done)
 }
 
@@ -121,9 +147,14 @@ async fn page(args: &ReportArgs, reports: &[&Report], limits: &Limits) -> Result
     if args.batch.each.is_some() {
         return Err(usage("--format html is one page of a whole range; leave out --each"));
     }
-    let Asked { store, state, engine, asked } = ask(args, reports, limits).await?;
+    let Some(Asked { store, state, engine, asked }) = ask(args, reports, limits).await? else {
+        return nothing_to_do(limits, args);
+    };
     let shared = share(&engine, &asked, &state).await?;
-    let name = store.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut name = store.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(segment) = engine.segment() {
+        name = format!("{name} · {}", segment.name);
+    }
     let about = PageStore { name, version: state.version };
     let language = if args.lang == "en" { Language::En } else { Language::Zh };
     let page = write_page(&engine, &shared, &asked, &about, language).await?;
@@ -134,6 +165,14 @@ async fn page(args: &ReportArgs, reports: &[&Report], limits: &Limits) -> Result
             file.write_all(page.as_bytes())?;
             file.commit()?;
             say(limits, format!("wrote {}", path.display()));
+            summary::print(&json!({
+                "status": "done",
+                "time_zone": state.time_zone,
+                "version": state.version,
+                "reports": asked.len(),
+                "output": path.display().to_string(),
+                "error": null,
+            }))?;
         }
         None => {
             let mut out = stdout();
@@ -151,9 +190,24 @@ pub(crate) async fn open(args: &ReportArgs) -> Result<Store> {
     }
 }
 
-fn summary(record: &FolderRecord, folder: &Path) -> serde_json::Value {
+/// Whether a report asks for the first or the last day of a store that has none.
+fn has_no_days(reports: &[&Report], given: &[Given], state: &StoreState) -> bool {
+    let ends = state.events.first().zip(state.events.last());
+    let days = Days::known(ends.map(|(first, last)| (first.to_string(), last.to_string())), "");
+    reports.iter().any(|report| days.are_missing(&report.parameters, given))
+}
+
+/// A store that waits for its first events is no failure: what runs every night has nothing to do yet.
+fn nothing_to_do(limits: &Limits, args: &ReportArgs) -> Result<Outcome> {
+    say(limits, NO_EVENTS);
+    let output = args.output.as_ref().map(|folder| folder.display().to_string());
+    summary::print(&json!({ "status": "done", "reports": 0, "rows": 0, "output": output, "error": null }))?;
+    Ok(Outcome::Done)
+}
+
+fn line(record: &FolderRecord, folder: &Path) -> Value {
     let files = || record.reports.iter().filter(|file| file.run == record.run);
-    serde_json::json!({
+    json!({
         "run": record.run,
         "status": record.status,
         "time_zone": record.time_zone,
@@ -162,14 +216,8 @@ fn summary(record: &FolderRecord, folder: &Path) -> serde_json::Value {
         "rows": files().map(|file| file.rows).sum::<u64>(),
         "seconds": record.seconds,
         "output": folder.display().to_string(),
+        "error": null,
     })
-}
-
-/// The last line on stdout.
-pub(crate) fn sum_up(summary: &serde_json::Value) -> Result<()> {
-    let mut out = std::io::stdout();
-    writeln!(out, "{summary}")?;
-    out.flush().map_err(DataFusionError::IoError)
 }
 
 /// The values for every report, checked before the first one runs.
@@ -220,7 +268,16 @@ fn given(args: &ReportArgs, reports: &[&Report]) -> Result<Vec<Given>> {
     for name in of_date {
         day(name, &args.date);
     }
-    given.extend(args.parameters.parameter.iter().cloned());
+    let own = &args.parameters.parameter;
+    // A range ends with the day that a report of one day is about.
+    if known.contains(&"day") && !own.iter().any(|own| own.name == "day") {
+        day("day", &args.to);
+    }
+    if let Some(day) = given.iter().find(|day| own.iter().any(|own| own.name == day.name)) {
+        let option = if args.date.is_some() { "date" } else { day.name.as_str() };
+        return Err(usage(format!("parameter {} is given twice, by -p and by --{option}", day.name)));
+    }
+    given.extend(own.iter().cloned());
     check_known(&given, &known)?;
     Ok(given)
 }

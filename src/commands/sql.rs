@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &SqlArgs, limits: &Limits) -> Result<Outcome> {
     check_names(&scripts, given)?;
     let mut output = open_output(args, format, &scripts)?;
 
-    let engine = engine(args.store.as_deref(), limits).await?;
+    let engine = engine(args.store.as_deref(), args.segment.as_deref(), limits).await?;
     let needs_days = scripts.iter().any(|script| Days::are_needed(&script.header.parameters, given));
     let days = if needs_days { Days::of(&engine).await? } else { Days::default() };
     let arguments =
@@ -136,7 +136,7 @@ impl Script {
                 days.resolve(parameter, text)
             })?
         };
-        arguments.cover(&self.statements)?;
+        arguments.cover(&self.source, &self.statements)?;
         Ok(arguments)
     }
 }

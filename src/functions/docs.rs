@@ -38,7 +38,7 @@ pub fn reference() -> String {
 }
 
 /// All functions but those of stored states, of which one section speaks.
-fn answering() -> Vec<Function> {
+pub fn answering() -> Vec<Function> {
     all().into_iter().filter(|function| function.states_of().is_none()).collect()
 }
 
@@ -69,11 +69,13 @@ SELECT user_id, window_funnel_merge(state) AS level FROM daily GROUP BY user_id;
 
 /// The page of one function or table form, by its name or an alias in any case; `None` when there is no such one.
 pub fn page(name: &str) -> Option<String> {
+    named(name).as_ref().map(write_page)
+}
+
+/// The function or table form of this name or alias in any case.
+pub fn named(name: &str) -> Option<Function> {
     let name = name.to_lowercase();
-    all()
-        .iter()
-        .find(|function| function.name() == name || function.aliases().contains(&name))
-        .map(write_page)
+    all().into_iter().find(|function| function.name() == name || function.aliases().contains(&name))
 }
 
 /// What to say where no function has this name.

@@ -1,7 +1,8 @@
 //! `-- check:` lines: what holds of every result is tested before anybody sees it.
 //!
 //! A check is one Boolean expression over the result, which is a table of the name `result`. An expression over aggregates
-//! gives one value, any other one a value a row; no value may be false. As in a table's CHECK, NULL is not false.
+//! gives one value, any other one a value a row; every value must be true. NULL is not: an aggregate over no rows would pass
+//! for a check that nobody has made.
 
 use std::sync::Arc;
 
@@ -11,12 +12,17 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::MemTable;
 use datafusion::sql::parser::DFParser;
 
-use crate::ask::{Arguments, Check, Parsed, Source, Usage, answer, check_chains, parse, plain};
+use crate::ask::{
+    Arguments, Check, Parsed, Source, Usage, answer, check_chains, is_usage, parse, plain, sentence,
+};
 use crate::engine::Engine;
 use crate::report::Answer;
 
 /// The table that a check is about.
 const RESULT: &str = "result";
+
+/// What is said behind a check whose value is NULL.
+const IS_NULL: &str = " is NULL; where that is right, write coalesce(…, true)";
 
 /// A check that can be asked.
 #[derive(Debug, Clone)]
@@ -56,19 +62,31 @@ impl Test {
         self.query.parameters().into_iter()
     }
 
-    async fn holds(&self, engine: &Engine, arguments: &Arguments) -> Result<bool> {
-        let Some(frame) = answer(engine.context(), &self.source, &self.query, arguments).await? else {
+    /// What is wrong with the result; `None` if the check holds of it.
+    async fn fault(&self, engine: &Engine, arguments: &Arguments) -> Result<Option<&'static str>> {
+        // The place is that of the check: nobody wrote the query around it.
+        let failed = |e: DataFusionError| {
+            let text = format!("{}: check: {}", self.place, sentence(&e));
+            if is_usage(&e) { Usage::error(text) } else { DataFusionError::Plan(text) }
+        };
+        let answered = answer(engine.context(), &self.source, &self.query, arguments).await;
+        let Some(frame) = answered.map_err(failed)? else {
             return Err(Usage::error(format!("{}: check: it has no value", self.place)));
         };
+        let mut fault = None;
         for batch in frame.collect().await? {
             let column = batch.column(0);
             match column.data_type() {
                 DataType::Boolean => {
                     let values = column.as_boolean();
-                    if (0..values.len()).any(|row| values.is_valid(row) && !values.value(row)) {
-                        return Ok(false);
+                    if values.has_false() {
+                        return Ok(Some(""));
+                    }
+                    if values.null_count() > 0 {
+                        fault = Some(IS_NULL);
                     }
                 }
+                DataType::Null if batch.num_rows() > 0 => fault = Some(IS_NULL),
                 DataType::Null => {}
                 other => {
                     return Err(Usage::error(format!(
@@ -78,7 +96,7 @@ impl Test {
                 }
             }
         }
-        Ok(true)
+        Ok(fault)
     }
 }
 
@@ -97,11 +115,12 @@ pub(super) async fn check(
     context.register_table(RESULT, Arc::new(table))?;
     let mut outcome = Ok(());
     for test in tests {
-        outcome = match test.holds(engine, arguments).await {
-            Ok(true) => continue,
-            Ok(false) => {
-                Err(DataFusionError::Execution(format!("{}: check failed: {}", test.place, test.expression)))
-            }
+        outcome = match test.fault(engine, arguments).await {
+            Ok(None) => continue,
+            Ok(Some(fault)) => Err(DataFusionError::Execution(format!(
+                "{}: check failed: {}{fault}",
+                test.place, test.expression
+            ))),
             Err(e) => Err(e),
         };
         break;

@@ -28,14 +28,26 @@ impl Days {
     /// Whether any value or default of these parameters is the name of a day, or of the zone.
     pub fn are_needed(parameters: &[Parameter], given: &[Given]) -> bool {
         parameters.iter().any(|parameter| {
-            let last = given.iter().rev().find(|given| given.name == parameter.name);
-            let text = last.map(|given| &given.value).or(parameter.default.as_ref());
-            text.is_some_and(|text| is_day(parameter, text) || is_zone(parameter, text))
+            text(parameter, given).is_some_and(|text| is_day(parameter, text) || is_zone(parameter, text))
         })
+    }
+
+    /// Whether any of them is the name of a day, which a store without events does not have.
+    pub fn are_missing(&self, parameters: &[Parameter], given: &[Given]) -> bool {
+        self.ends.is_none()
+            && parameters
+                .iter()
+                .any(|parameter| text(parameter, given).is_some_and(|text| is_day(parameter, text)))
     }
 
     /// Asks the store.
     pub async fn of(engine: &Engine) -> Result<Self> {
+        if let Some(segment) = engine.segment() {
+            // The days of the store, not those on which these users came.
+            let day = |day: i32| Date32Type::to_naive_date_opt(day).map(|day| day.to_string());
+            let ends = segment.days.and_then(|(first, last)| day(first).zip(day(last)));
+            return Ok(Self::known(ends, engine.time_zone()));
+        }
         let context = engine.context();
         if !context.table_exist("events")? {
             return Ok(Self::known(None, engine.time_zone()));
@@ -71,6 +83,12 @@ impl Days {
             ),
         }
     }
+}
+
+/// The value given last, or the default.
+fn text<'a>(parameter: &'a Parameter, given: &'a [Given]) -> Option<&'a str> {
+    let last = given.iter().rev().find(|given| given.name == parameter.name);
+    last.map(|given| given.value.as_str()).or(parameter.default.as_deref())
 }
 
 fn is_day(parameter: &Parameter, text: &str) -> bool {

@@ -6,6 +6,7 @@
 pub mod batch;
 mod checks;
 mod days;
+pub mod lineage;
 mod pack;
 pub mod page;
 mod reads;
@@ -43,7 +44,7 @@ pub struct Report {
     /// Its place in the pack, `access/pages`.
     pub name: String,
     pub title: Label,
-    pub question: String,
+    pub question: Option<Label>,
     pub parameters: Vec<Parameter>,
     /// What the result's columns mean, in their order; empty where the file does not say.
     pub columns: Vec<ColumnNote>,
@@ -91,16 +92,18 @@ impl Report {
         let header = Header::parse(&source)?;
         let Some(title) = header.title else {
             return Err(Usage::error(format!(
-                "{}: a report's first line is a comment `-- title: …`",
+                "{}:1: a report's first line is a comment `-- title: …`",
                 source.name
             )));
         };
         let statements = parse(&source)?;
         let count = statements.len();
+        // The place of the first one too many.
+        let line = statements.get(1).or(statements.first()).map_or(1, |statement| statement.line);
         let Some(query) = statements.into_iter().next().filter(|first| count == 1 && first.returns_rows())
         else {
             return Err(Usage::error(format!(
-                "{}: a report is one query; this file has {count} statements",
+                "{}:{line}: a report is one query; this file has {count} statements",
                 source.name
             )));
         };
@@ -110,14 +113,14 @@ impl Report {
         let needed = query.parameters().into_iter().chain(tests.iter().flat_map(Test::parameters));
         if let Some(name) = needed.into_iter().find(|name| !is_declared(name)) {
             return Err(Usage::error(format!(
-                "{}: the query uses ${name}, which the header does not declare: add `-- param {name} type = default`",
-                source.name
+                "{}:{}: the query uses ${name}, which the header does not declare: add `-- param {name} type = default`",
+                source.name, query.line
             )));
         }
         Ok(Self {
             name: name.into(),
             title,
-            question: header.question.unwrap_or_default(),
+            question: header.question,
             parameters: header.parameters,
             columns: header.columns,
             charts: header.charts,
@@ -153,7 +156,10 @@ impl Report {
     async fn plan_in(&self, context: &SessionContext, arguments: &Arguments) -> Result<DataFrame> {
         match answer(context, &self.source, &self.query, arguments).await? {
             Some(frame) => Ok(frame),
-            None => Err(Usage::error(format!("{}: the query has no columns", self.source.name))),
+            None => Err(Usage::error(format!(
+                "{}:{}: the query has no columns",
+                self.source.name, self.query.line
+            ))),
         }
     }
 
@@ -162,7 +168,7 @@ impl Report {
         let located = |e: DataFusionError| locate(&e, &self.source, &self.query);
         let (state, written) = self.plan(engine, arguments).await?.into_parts();
         let optimized = state.optimize(&written).map_err(located)?;
-        let reads = reads::reads(&written, &optimized, &engine.time_zone())?;
+        let reads = reads::reads(&written, &optimized, &engine.time_zone(), &engine.saved_views())?;
         // What it depends on is seen in the plan over the views; it is computed from what other reports have computed.
         let (state, optimized) = match shared.context() {
             None => (state, optimized),
@@ -230,16 +236,20 @@ impl Report {
         written.map_err(|e| locate(&e, &self.source, &self.query))
     }
 
-    /// Title, question, and what a reader must know to read the numbers: the parameters and the zone of the days.
+    /// Title, question in English, and what a reader must know to read the numbers: the parameters and the zone of the days.
     fn heading(&self, engine: &Engine, arguments: &Arguments) -> String {
         let mut heading = format!("## {}\n\n", self.title);
-        if !self.question.is_empty() {
-            heading.push_str(&format!("{}\n\n", self.question));
+        if let Some(question) = &self.question {
+            let _ = write!(heading, "{}\n\n", question.en);
         }
         for (name, value) in arguments.texts() {
             let _ = write!(heading, "{name} {value} · ");
         }
-        let _ = write!(heading, "days in {}\n\n", engine.time_zone());
+        let _ = write!(heading, "days in {}", engine.time_zone());
+        if let Some(segment) = engine.segment() {
+            let _ = write!(heading, " · users of segment {}", segment.name);
+        }
+        heading.push_str("\n\n");
         heading
     }
 }

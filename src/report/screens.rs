@@ -5,6 +5,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result;
 
+use super::batch::Day;
 use super::page::{self, Cell, Chart, Column, Kind, Language, Page, Shown, Words};
 use super::{Answer, Report, Shared};
 use crate::ask::{Arguments, Label, Numbers, Usage, cells};
@@ -38,14 +39,23 @@ pub async fn write_page(
     let to = day("to", true).or_else(|| day("day", true)).unwrap_or_default();
     let from = day("from", false).unwrap_or_else(|| to.clone());
     let (oldest, newest) = events_between(engine).await?;
+    let complete = match engine.segment() {
+        // The days of the store, not those on which these users came.
+        Some(segment) => segment.days.map(|(first, last)| (Day(first).to_string(), Day(last).to_string())),
+        None => {
+            let day = |time: &str| time.split(' ').next().map(str::to_string);
+            day(&oldest).zip(day(&newest))
+        }
+    };
+    let (complete_from, complete_to) = complete.unwrap_or_default();
     let page = Page {
         name: store.name.clone(),
         zone: engine.time_zone(),
         from,
         to,
-        complete_from: oldest.split(' ').next().unwrap_or_default().to_string(),
+        complete_from,
         // The newest day counts as finished, as in the reports.
-        complete_to: newest.split(' ').next().unwrap_or_default().to_string(),
+        complete_to,
         newest,
         version: store.version.to_string(),
         language,
@@ -82,10 +92,10 @@ fn shown(report: &Report, arguments: &Arguments, answer: &Answer) -> Result<Show
         .enumerate()
         .map(|(at, field)| {
             let note = report.columns.iter().find(|note| note.name == *field.name());
-            let definition = note.map(|note| note.definition.clone()).unwrap_or_default();
+            let definition = note.map(|note| words(&note.definition)).unwrap_or_default();
             let cells = rows.iter().map(|row| &row[at]);
             Column {
-                kind: Kind::of(field.name(), &definition, cells),
+                kind: Kind::of(field.name(), &definition.en, cells),
                 name: field.name().clone(),
                 label: note.map_or_else(|| Words::parse(field.name()), |note| words(&note.label)),
                 definition,
@@ -99,7 +109,7 @@ fn shown(report: &Report, arguments: &Arguments, answer: &Answer) -> Result<Show
     Ok(Shown {
         name: report.name.clone(),
         title: words(&report.title),
-        question: Words::parse(&report.question),
+        question: report.question.as_ref().map(words).unwrap_or_default(),
         chart: chart.transpose()?,
         columns,
         rows,

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{SchemaProvider, Session};
-use datafusion::common::{Column, Result, ScalarValue};
+use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::{TableProvider, TableType, ViewTable};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -23,9 +23,11 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, col, lit,
 };
-use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
 use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
 
 use super::reads::{Conditions, Span, both};
 use crate::engine::{Engine, own_tables, with_tables};
@@ -41,14 +43,20 @@ const VIEWS: [(&str, &[&str], &[&str]); 2] =
 /// Days of more events than this are not kept.
 const MOST_EVENTS: u64 = 4_000_000;
 
+/// Of a store with more events than this, users are not kept: they are asked for all of its history.
+const MOST_EVENTS_OF_USERS: u64 = 200_000_000;
+
 /// The session that computes the answers of a run.
 #[derive(Clone, Default)]
 pub struct Shared(Option<SessionContext>);
 
 impl Shared {
-    /// Keeps the views of the days from `first` to `last`, around which the store has so many events.
-    pub(super) async fn of(engine: &Engine, first: i32, last: i32, events: u64) -> Result<Self> {
-        Ok(Self(if events > MOST_EVENTS { None } else { Some(keeping(engine, first, last).await?) }))
+    /// Keeps the views of the days from `first` to `last`, around which the store has `near` of `all` its events.
+    pub(super) async fn of(engine: &Engine, first: i32, last: i32, near: u64, all: u64) -> Result<Self> {
+        if near > MOST_EVENTS {
+            return Ok(Self::default());
+        }
+        Ok(Self(Some(keeping(engine, first, last, all <= MOST_EVENTS_OF_USERS).await?)))
     }
 
     /// `None` where nothing is kept and the engine's own session will do.
@@ -58,7 +66,7 @@ impl Shared {
 }
 
 /// A session in which the views of some days are kept once they were asked for.
-async fn keeping(engine: &Engine, first: i32, last: i32) -> Result<SessionContext> {
+async fn keeping(engine: &Engine, first: i32, last: i32, keeps_users: bool) -> Result<SessionContext> {
     let context = engine.context();
     let state = context.state();
     let schema = own_tables(context).await?;
@@ -81,7 +89,9 @@ async fn keeping(engine: &Engine, first: i32, last: i32) -> Result<SessionContex
         let days = Days { columns, first, last, time_zone: engine.time_zone() };
         keep(name, Some(days), left_out).await?;
     }
-    keep("users", None, &[]).await?;
+    if keeps_users {
+        keep("users", None, &[]).await?;
+    }
     with_tables(context, schema)
 }
 
@@ -136,7 +146,7 @@ struct KeptView {
 
 struct Rows {
     partitions: Vec<Vec<RecordBatch>>,
-    _reservation: MemoryReservation,
+    _reservation: Arc<MemoryReservation>,
 }
 
 impl KeptView {
@@ -159,18 +169,37 @@ impl KeptView {
         }
         let plan = plan.project(self.named(&self.columns))?;
         let plan = state.create_physical_plan(&plan.build()?).await?;
-        let computed = collect_partitioned(plan, state.task_ctx()).await?;
-        let bytes = computed.iter().flatten().map(RecordBatch::get_array_memory_size).sum();
         let reservation =
             MemoryConsumer::new(format!("kept {}", self.name)).register(&state.runtime_env().memory_pool);
-        if bytes > MOST_BYTES || reservation.try_grow(bytes).is_err() {
-            return Ok(None);
-        }
+        let reservation = Arc::new(reservation);
         let schema = Arc::new(self.schema.project(&self.columns)?);
-        let own =
-            |batch: RecordBatch| Ok(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?);
-        let partitions = computed.into_iter().map(|batches| batches.into_iter().map(own).collect());
-        Ok(Some(Rows { partitions: partitions.collect::<Result<_>>()?, _reservation: reservation }))
+        let mut tasks = JoinSet::new();
+        let streams = execute_stream_partitioned(plan, state.task_ctx())?;
+        for (at, mut stream) in streams.into_iter().enumerate() {
+            let (reservation, schema) = (Arc::clone(&reservation), Arc::clone(&schema));
+            tasks.spawn(async move {
+                let mut batches = Vec::new();
+                while let Some(batch) = stream.try_next().await? {
+                    let bytes = batch.get_array_memory_size();
+                    if reservation.size() + bytes > MOST_BYTES || reservation.try_grow(bytes).is_err() {
+                        return Ok::<_, DataFusionError>(None);
+                    }
+                    batches.push(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?);
+                }
+                Ok(Some((at, batches)))
+            });
+        }
+        let mut partitions = Vec::new();
+        while let Some(ended) = tasks.join_next().await {
+            match ended.map_err(|e| DataFusionError::External(Box::new(e)))?? {
+                Some(partition) => partitions.push(partition),
+                // Too many: what the other tasks have so far goes with them.
+                None => return Ok(None),
+            }
+        }
+        partitions.sort_by_key(|(at, _)| *at);
+        let partitions = partitions.into_iter().map(|(_, batches)| batches).collect();
+        Ok(Some(Rows { partitions, _reservation: reservation }))
     }
 
     fn named(&self, columns: &[usize]) -> Vec<Expr> {

@@ -135,6 +135,21 @@ impl DurableFolder {
         Ok(location)
     }
 
+    /// Takes a file away for good; whether there was one.
+    pub(crate) async fn remove_name(self, target: PathBuf) -> Result<bool> {
+        blocking(move || {
+            match self.disk.remove(&target) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(e) => return Err(failed(&target, e)),
+                Ok(()) => {}
+            }
+            let folder = target.parent().unwrap_or(FsPath::new("/"));
+            self.sync(folder).map_err(|e| failed(folder, e))?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// Creates `folder` and its missing parents, each synced in its own parent.
     pub(crate) fn make_folder(&self, folder: &FsPath) -> io::Result<()> {
         if folder.is_dir() {

@@ -4,6 +4,7 @@
 //! STORE/events/_delta_log/…       which files make up the table, version by version
 //! STORE/events/events-….parquet   sorted by (user_id, ts, seq)
 //! STORE/quarantine/…              rejected rows, in no order
+//! STORE/views/….sql               views that somebody saved
 //! ```
 //!
 //! Files lie there before a commit names them; a commit is durable before it is acknowledged (`durable`).
@@ -34,6 +35,7 @@ pub(crate) mod users;
 mod vacuum;
 pub(crate) mod values;
 mod verify;
+mod views;
 
 use std::fmt::{Debug, Formatter};
 use std::path::{Path as FsPath, PathBuf};
@@ -59,6 +61,7 @@ pub use splits::Splits;
 pub use users::Upserted;
 pub use vacuum::Vacuumed;
 pub use verify::{Problem, Verified};
+pub use views::{SavedView, is_view_name};
 
 use durable::DurableFolder;
 use log::{Log, LogState};
@@ -76,6 +79,7 @@ pub struct Store {
     root: PathBuf,
     time_zone: Tz,
     objects: Arc<dyn ObjectStore>,
+    folder: DurableFolder,
     events: Log,
     users: Log,
     quarantine: Log,
@@ -218,8 +222,8 @@ impl Store {
         })?;
         let time_zone = parse_zone(zone)?;
         let opened = Arc::new(Snapshot::of(&state)?);
-        let objects: Arc<dyn ObjectStore> = Arc::new(folder);
-        Ok(Some(Self { root, time_zone, objects, events, users, quarantine, opened }))
+        let objects: Arc<dyn ObjectStore> = Arc::new(folder.clone());
+        Ok(Some(Self { root, time_zone, objects, folder, events, users, quarantine, opened }))
     }
 
     /// The store's folder, absolute.

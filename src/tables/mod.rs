@@ -1,20 +1,28 @@
 //! ③ A store as tables and views of a session.
 
+mod comments;
 mod event_catalogue;
 mod events;
+mod of_users;
 mod quarantine;
+mod saved;
 mod scenes;
 mod shard_scan;
 mod users;
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
 use datafusion::prelude::SessionContext;
 
 use crate::store::{Snapshot, Store};
 
+pub use comments::reference;
+pub(crate) use comments::{of_column, of_table};
 pub use events::EventsTable;
+pub(crate) use of_users::{InSegment, SegmentUsers};
+pub(crate) use saved::SavedViews;
 pub use scenes::scenes_version;
 pub(crate) use shard_scan::relax_order::RelaxScanOrder;
 pub use shard_scan::{ShardScan, ShardScanExec};
@@ -26,13 +34,21 @@ const VIEWS: &[(&str, &str)] = &[
     ("shares", include_str!("../../sql/views/shares.sql")),
 ];
 
-/// Registers the tables of the store, events as of `snapshot`, and the views over them.
-pub(crate) async fn register(context: &SessionContext, store: &Store, snapshot: Snapshot) -> Result<()> {
-    context.register_table("event_catalogue", event_catalogue::table(&snapshot.catalogue)?)?;
-    context.register_table("events", Arc::new(EventsTable::new(store, snapshot)?))?;
+/// Registers the tables of the store, events as of `snapshot`, and the views over them. With `users`, events and profiles are
+/// those of these users, and so are all views.
+pub(crate) async fn register(
+    context: &SessionContext,
+    store: &Store,
+    snapshot: Snapshot,
+    users: Option<&Arc<SegmentUsers>>,
+) -> Result<()> {
+    let catalogue = Arc::clone(&snapshot.catalogue);
+    context.register_table("event_catalogue", event_catalogue::table(&catalogue)?)?;
+    let events: Arc<dyn TableProvider> = Arc::new(EventsTable::new(store, snapshot)?);
+    context.register_table("events", of(users, events)?)?;
     context.register_table("quarantine", quarantine::table(store).await?)?;
     scenes::register(context, store)?;
-    users::register(context, store).await?;
+    users::register(context, store, users).await?;
     let zone = store.time_zone().to_string();
     for (name, query) in VIEWS {
         // The zone is an IANA name, checked when the store was opened; it cannot hold a quote.
@@ -45,5 +61,13 @@ pub(crate) async fn register(context: &SessionContext, store: &Store, snapshot: 
         let view = datafusion::datasource::ViewTable::new(plan, Some(query));
         context.register_table(*name, Arc::new(view))?;
     }
-    Ok(())
+    comments::register(context, &catalogue).await
+}
+
+/// The rows of these users, where only some are to be shown.
+fn of(users: Option<&Arc<SegmentUsers>>, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+    match users {
+        Some(users) => Ok(Arc::new(of_users::OfUsers::new(table, users)?)),
+        None => Ok(table),
+    }
 }

@@ -10,18 +10,23 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::prelude::SessionContext;
 
+use super::SegmentUsers;
 use crate::store::users::{Profiles, UPDATED_AT_OF, profile_schema};
 use crate::store::{Store, table_url};
 
 const WITHOUT_PROFILES: &str = include_str!("../../sql/views/users.sql");
 const WITH_PROFILES: &str = include_str!("../../sql/views/users_with_profiles.sql");
 
-/// Registers both; `events` has to be there.
-pub(super) async fn register(context: &SessionContext, store: &Store) -> Result<()> {
+/// Registers both; `events` has to be there. With `users`, the profiles are those of these users.
+pub(super) async fn register(
+    context: &SessionContext,
+    store: &Store,
+    users: Option<&Arc<SegmentUsers>>,
+) -> Result<()> {
     let profiles = store.profiles().await?;
     let query = match &profiles {
         Some(profiles) => {
-            context.register_table("user_profiles", table(store, profiles)?)?;
+            context.register_table("user_profiles", super::of(users, table(store, profiles)?)?)?;
             with_profiles(&profiles.schema, store.time_zone().name())
         }
         None => {

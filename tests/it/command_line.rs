@@ -42,7 +42,7 @@ fn statements_parameters_and_formats() {
     let (code, _, error) = with("n:int=many", "select $n");
     assert!(code == 2 && error.contains("many") && error.contains("int"), "{error}");
     let (code, _, error) = with("m:int=1", "select $n");
-    assert!(code == 2 && error.contains("parameter m") && error.contains("'n'"), "{error}");
+    assert!(code == 2 && error.contains("parameter m") && error.contains("parameters are n"), "{error}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn place() -> tempfile::TempDir {
     write("untitled/a.sql", "SELECT 1 AS one");
     write("syntax/a.sql", "-- title: A\nSELEC 1");
     write("chart/a.sql", "-- title: A\n-- chart: pie x=a\nSELECT 1 AS a");
-    write("endless/a.sql", &format!("-- title: A\n{ENDLESS}"));
+    write("endless/a.sql", &format!("-- title: A\n-- param from date = first_day : first day\n{ENDLESS}"));
     write("file", "not a folder");
     let (code, _, error) = run(folder.path(), &["land", "good.jsonl", "--store", "st", "--tz", "UTC"]);
     assert_eq!(code, 0, "{error}");
@@ -50,7 +50,7 @@ fn every_fault_has_its_code() {
         (&["report", "--list"], 0, ""),
         (&["sql", "selec 1"], 1, "syntax error"),
         (&["sql", "select usr from (values (1)) t(user_id)"], 1, "usr"),
-        (&["sql", "select 1 / (value - value) from generate_series(1, 2)"], 1, "ivide by zero"),
+        (&["sql", "select 1 / (value - value) from generate_series(1, 2)"], 1, "division by zero"),
         (&["sql", "--store", "nowhere", "select 1"], 1, "nowhere"),
         (&["sql", "select * from 'nowhere.csv'"], 1, "nowhere.csv"),
         (&["sql", "select * from 'broken.parquet'"], 1, "broken.parquet"),
@@ -73,6 +73,17 @@ fn every_fault_has_its_code() {
         (&["report", "--store", "st", "--only", "no/such"], 2, "no/such"),
         (&["report", "--store", "st", "--pack", "pack", "-p", "lest=1"], 2, "did you mean 'least'"),
         (&["report", "--store", "st", "--pack", "pack", "-p", "least=9"], 2, "not one of 0, 1, 2"),
+        (
+            &["report", "--store", "st", "--pack", "pack", "--date", "2026-03-01", "-p", "to=2026-03-01"],
+            2,
+            "given twice, by -p and by --date",
+        ),
+        (
+            &["report", "--store", "st", "--pack", "pack", "--from", "2026-03-01", "-p", "from=2026-03-01"],
+            2,
+            "given twice, by -p and by --from",
+        ),
+        (&["report", "--store", "st", "--pack", "pack", "--summary", "json"], 2, "-o DIR"),
         (&["report", "--store", "st", "--pack", "pack", "--from", "yesterday"], 2, "yesterday"),
         (&["report", "--store", "st", "--pack", "pack", "-p", "least=2"], 1, "check failed"),
         (&["report", "--store", "st", "--pack", "untitled"], 2, "title"),
@@ -125,11 +136,11 @@ fn a_cancelled_run_ends_with_130() {
     // Expected: 130 for both signals by which a run is stopped, and a run.json that says so.
     for signal in ["-INT", "-TERM"] {
         let folder = place();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_footfall"))
-            .args(["report", "--store", "st", "--pack", "endless", "-o", "out"])
+        let child = Command::new(env!("CARGO_BIN_EXE_footfall"))
+            .args(["report", "--store", "st", "--pack", "endless", "-o", "out", "--summary", "json"])
             .current_dir(folder.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
@@ -137,10 +148,47 @@ fn a_cancelled_run_ends_with_130() {
         let id = child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
         let begun = Instant::now();
-        let status = child.wait().expect("a child that ends");
-        assert_eq!(status.code(), Some(130), "{signal}");
+        let output = child.wait_with_output().expect("a child that ends");
+        assert_eq!(output.status.code(), Some(130), "{signal}");
+        let told: Value = serde_json::from_slice(&output.stdout).expect("one line of JSON");
+        assert_eq!((&told["status"], &told["error"]), (&"stopped".into(), &"cancelled".into()), "{told}");
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         assert!(!folder.path().join("out").exists());
+    }
+}
+
+#[test]
+fn a_run_out_of_time_is_summed_up() {
+    // Expected: 4, and the last line of stdout says how far the run came, with --each by its record.
+    let folder = place();
+    for each in [[].as_slice(), &["--each", "day"]] {
+        let base = [
+            "report",
+            "--store",
+            "st",
+            "--pack",
+            "endless",
+            "--timeout",
+            "1s",
+            "-o",
+            "out",
+            "--summary",
+            "json",
+        ];
+        let (code, out, error) = run(folder.path(), &[base.as_slice(), each].concat());
+        assert_eq!(code, 4, "{error}");
+        let told: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{out}: {e}"));
+        assert_eq!(
+            (&told["status"], &told["error"]),
+            (&"stopped".into(), &"not done within 1s".into()),
+            "{told}"
+        );
+        if !each.is_empty() {
+            assert_eq!(
+                (&told["ran"], &told["waiting"], &told["from"]),
+                (&0.into(), &1.into(), &"2026-03-01".into())
+            );
+        }
     }
 }
 
@@ -161,6 +209,16 @@ fn errors_as_json() {
     assert!(error["file"].as_str().is_some_and(|file| file.ends_with("a.sql")), "{error}");
     let error = told(&["report", "--errors", "json", "--store", "st", "--pack", "pack", "-p", "lest=1"]);
     assert_eq!(error["help"], "did you mean 'least'?", "{error}");
+    let error = told(&["report", "--errors", "json", "--store", "st", "--pack", "untitled"]);
+    assert_eq!((&error["code"], &error["line"]), (&2.into(), &1.into()), "{error}");
+    // Of a batch, too, and nothing is told before it.
+    let words = ["--each", "day", "-p", "least=2", "-o", "failed", "--progress", "plain", "--only", "views"];
+    let error = told(
+        &[["report", "--errors", "json", "--store", "st", "--pack", "pack"].as_slice(), &words].concat(),
+    );
+    assert_eq!((&error["code"], &error["line"]), (&1.into(), &5.into()), "{error}");
+    assert!(error["file"].as_str().is_some_and(|file| file.ends_with("views.sql")), "{error}");
+    assert_eq!(error["message"], "2026-03-01 views: check failed: views >= $least", "{error}");
     let error = told(&["--errors", "json", "sql", "--no-such-flag"]);
     assert_eq!(error["code"], 2, "{error}");
 }

@@ -8,7 +8,7 @@ use footfall::functions::all;
 use crate::support::repository;
 
 /// Which modules a module may name: the drawing in `lib.rs`, as a table. `calendar`, `config`, `error` and `parquet_gate` may be named by all.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("generate", &[]),
     ("folder", &[]),
     ("land", &["store"]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("engine", &["functions", "plan", "folder", "tables", "store"]),
     ("ask", &["engine", "folder"]),
     ("report", &["ask", "engine"]),
+    ("repl", &["ask", "engine", "functions", "report", "store"]),
     ("calendar", &[]),
     ("config", &[]),
     ("error", &[]),

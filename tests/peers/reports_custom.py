@@ -673,6 +673,8 @@ def report(store, name, **p):
     lines = header(name)
     described = [line.split()[1] for line in lines if line.startswith("column ")]
     assert names == described, f"{name}: the header describes {described}, the answer has {names}"
+    both = [line for line in lines if re.fullmatch(r"question: [^|]+\? \| [^|]+？|column \w+ = [^|]+ \| [^|:]+ : [^|]+ \| [^|]+", line)]
+    assert len(both) == 1 + len(names), f"{name}: question and definitions are not all in both languages"
     columns = [pa.array([r[i] for r in rows]) if len({type(r[i]) for r in rows if r[i] is not None}) <= 1
                else pa.array([None if r[i] is None else str(r[i]) for r in rows]) for i in range(len(names))]
     con = duckdb.connect()

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 ap = argparse.ArgumentParser()
 ap.add_argument("--footfall", required=True)
 ap.add_argument("--pack")
-args = ap.parse_args()
+args = ap.parse_args() if __name__ == "__main__" else None      # golden.py takes the definitions only
 
 TOP = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
 MONTH = f"{TOP}/data/shop_month"
@@ -476,13 +476,14 @@ def sample_distribution(folder):
         index("access_depth_info", SAMPLE_DEPTHS), index("access_source_visit_uv", SAMPLE_SOURCES)]}], got)
 
 
-with tempfile.TemporaryDirectory() as scratch:
-    footfall("land", f"{MONTH}/events.parquet", "--store", f"{scratch}/month", "--quiet")
-    footfall("land", f"{MONTH}/users.parquet", "--store", f"{scratch}/month", "--table", "users", "--quiet")
-    month(f"{scratch}/month")
-    print(f"the ten reports over the month: {agreed} figures agree")
-    before = agreed
-    real_days(scratch)
-    sample_pages(scratch)
-    sample_distribution(scratch)
-    print(f"real days and official samples: {agreed - before} figures agree")
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        footfall("land", f"{MONTH}/events.parquet", "--store", f"{scratch}/month", "--quiet")
+        footfall("land", f"{MONTH}/users.parquet", "--store", f"{scratch}/month", "--table", "users", "--quiet")
+        month(f"{scratch}/month")
+        print(f"the ten reports over the month: {agreed} figures agree")
+        before = agreed
+        real_days(scratch)
+        sample_pages(scratch)
+        sample_distribution(scratch)
+        print(f"real days and official samples: {agreed - before} figures agree")

@@ -28,7 +28,7 @@ ap = argparse.ArgumentParser()
 ap.add_argument("--footfall", required=True)
 ap.add_argument("--pack", default=f"{TOP}/sql")
 ap.add_argument("--data", default=f"{TOP}/data")
-args = ap.parse_args()
+args = ap.parse_args(None if __name__ == "__main__" else ["--footfall", ""])      # golden.py takes the definitions only
 
 AREAS = ["overview", "access", "campaigns"]
 EPOCH = dt.date(1970, 1, 1)
@@ -446,7 +446,7 @@ def retention_next_day(log, a, b, p):
     for day in range(a, b + 1):
         now = {v["user"] for v in log.visits_of(day, day)}
         then = {v["user"] for v in log.visits_of(day - 1, day - 1)}
-        new = then & log.new_of(day - 1, day - 1)
+        new = log.new_of(day - 1, day - 1)
         rows.append([ymd(day), len(then), len(then & now), ratio(len(then & now), len(then)), len(new), len(new & now),
                      ratio(len(new & now), len(new)), None if log.newest is None else log.newest >= day])
     return rows
@@ -578,7 +578,7 @@ def footfall(*arguments, text=None):
 
 
 def header(report):
-    """The header's entries, continuation lines joined: columns and checks."""
+    """Columns and checks of the header, continuation lines joined; question and definitions are in both languages."""
     entries = []
     with open(f"{args.pack}/{report}.sql", encoding="utf-8") as file:
         for line in file:
@@ -589,8 +589,10 @@ def header(report):
                 entries[-1] += " " + text.strip()
             else:
                 entries.append(text.strip())
-    columns = [re.match(r"column (\w+) = [^|]+ \| [^:]+ : .+", e) for e in entries if e.startswith("column ")]
-    assert all(columns), f"{report}: a column line is not `column name = en | zh : definition`"
+    columns = [re.fullmatch(r"column (\w+) = [^|]+ \| [^|:]+ : [^|]+ \| [^|]+", e) for e in entries if e.startswith("column ")]
+    assert all(columns), f"{report}: a column line is not `column name = en | zh : definition | 定义`"
+    questions = [e for e in entries if re.fullmatch(r"question: [^|]+\? \| [^|]+？", e)]
+    assert len(questions) == 1, f"{report}: no line is `question: English? | 中文？`"
     return [c.group(1) for c in columns], [e.removeprefix("check:").strip() for e in entries if e.startswith("check:")]
 
 
@@ -757,11 +759,8 @@ def every_report(log, store, first, last, leave_out=()):
     compare(log, store, "campaigns/campaign", first, last, by="whole")
 
 
-def bundled_month(scratch):
-    folder = f"{args.data}/shop_month"
-    store = f"{scratch}/shop"
-    footfall("land", f"{folder}/events.parquet", "--store", store, "--catalogue", f"{folder}/events.toml", "--quiet")
-    footfall("land", f"{folder}/users.parquet", "--store", store, "--table", "users", "--quiet")
+def month_rows(folder):
+    """The events of the month, and how many rows there are."""
     # The same event_id on the same local day is one event: the row that was received first.
     rows = duckdb.sql(f"""
         select user_id, epoch_us(ts), seq, event, page, "query", scene, session_key, share_channel, props['amount'], event_id, epoch_us(received_at)
@@ -773,8 +772,17 @@ def bundled_month(scratch):
             seen.add(identity)
             amount = float(row[9]) if row[9] is not None else 0.0
             kept.append(dict(zip(["user", "us", "seq", "event", "page", "query", "scene", "key", "share_channel"], row[:9]), amount=amount))
+    return kept, len(rows)
+
+
+def bundled_month(scratch):
+    folder = f"{args.data}/shop_month"
+    store = f"{scratch}/shop"
+    footfall("land", f"{folder}/events.parquet", "--store", store, "--catalogue", f"{folder}/events.toml", "--quiet")
+    footfall("land", f"{folder}/users.parquet", "--store", store, "--table", "users", "--quiet")
+    kept, rows = month_rows(folder)
     log = Log(kept, 8)
-    print(f"the month: {len(kept)} events of {len(rows)} rows, {len(log.opens)} opens, {len(log.visits)} visits, {len(log.first_day)} visitors",
+    print(f"the month: {len(kept)} events of {rows} rows, {len(log.opens)} opens, {len(log.visits)} visits, {len(log.first_day)} visitors",
           flush=True)
     every_report(log, store, "2026-03-01", "2026-03-31")
     every_report(log, store, "2026-03-20", "2026-03-20")
@@ -838,16 +846,17 @@ def small_logs(scratch):
         every_report(log, land(scratch, name, rows), day, "2026-03-04")
 
 
-with tempfile.TemporaryDirectory() as scratch:
-    official_examples(scratch)
-    print(f"official examples: {agreed} figures", flush=True)
-    small_logs(scratch)
-    print(f"and small logs: {agreed} figures", flush=True)
-    gaps_and_profiles(scratch)
-    print(f"and gaps and profiles: {agreed} figures", flush=True)
-    bundled_month(scratch)
-here = {f"{area}/{name.removesuffix('.sql')}" for area in AREAS if os.path.isdir(f"{args.pack}/{area}")
-        for name in os.listdir(f"{args.pack}/{area}") if name.endswith(".sql")}
-if left := sorted(here - run_reports):
-    sys.exit(f"not compared: {', '.join(left)}")
-print(f"{agreed} figures of {len(run_reports)} reports agree")
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        official_examples(scratch)
+        print(f"official examples: {agreed} figures", flush=True)
+        small_logs(scratch)
+        print(f"and small logs: {agreed} figures", flush=True)
+        gaps_and_profiles(scratch)
+        print(f"and gaps and profiles: {agreed} figures", flush=True)
+        bundled_month(scratch)
+    here = {f"{area}/{name.removesuffix('.sql')}" for area in AREAS if os.path.isdir(f"{args.pack}/{area}")
+            for name in os.listdir(f"{args.pack}/{area}") if name.endswith(".sql")}
+    if left := sorted(here - run_reports):
+        sys.exit(f"not compared: {', '.join(left)}")
+    print(f"{agreed} figures of {len(run_reports)} reports agree")

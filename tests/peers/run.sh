@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Footfall against DuckDB and ClickHouse: the real data's figures, random tables, and the ten bench questions (answers only, no times);
-# a store read by deltalake, pyarrow and DuckDB; every report over the bundled month against figures worked out from the definitions;
-# and every function under a memory limit.
+# a store read by deltalake, pyarrow and DuckDB; every report over the bundled month against figures worked out from the definitions, the
+# identities between reports on random and odd logs, nasty strings, and the golden files; five questions answered from the outputs for
+# programs alone; the prompt in a terminal; and every function under a memory limit.
 # usage: run.sh [TABLES]        how many random tables for each function, 2,000 unless told
 # The binary is FOOTFALL, or the release build under CARGO_TARGET_DIR. The peers are installed into a venv beside the build and kept for the next run.
 set -euo pipefail
@@ -30,6 +31,11 @@ more=()
 "${python[@]}" "$here/reports_datacube.py" --footfall "$footfall"
 "${python[@]}" "$here/reports_screens.py" --footfall "$footfall"
 "${python[@]}" "$here/reports_custom.py" --footfall "$footfall"
+"${python[@]}" "$here/reports_invariants.py" --footfall "$footfall" --rounds 3
+"${python[@]}" "$here/reports_strings.py" --footfall "$footfall"
+"${python[@]}" "$here/golden.py" --footfall "$footfall"
+"${python[@]}" "$here/repl.py" --footfall "$footfall"
+"${python[@]}" "$here/agent.py" --footfall "$footfall"
 "${python[@]}" "$here/memory.py" --footfall "$footfall" --rows 100000
 
 # The bench questions on a small input that reaches the day one of them asks for: answers must agree; the time table belongs to a quiet machine.

@@ -7,14 +7,17 @@
 //! | `csv`, `tsv` | lines below a header; lists and structs as JSON | nothing (an empty text in CSV is `""`) |
 //! | `json`, `ndjson` | objects of one array, or one a line | `null` |
 //! | `parquet` | typed columns | NULL |
+//! | `agent` | at most 25 lines below names and types, with the number of all rows and a hash of them | `NULL` (such a text is `"NULL"`) |
 //!
-//! CSV, TSV, JSON and Parquet are written batch by batch; the others need every row to know a column's width.
+//! CSV, TSV, JSON, Parquet and agent are written batch by batch; the others need every row to know a column's width.
 
+mod agent;
 mod aligned;
 pub(crate) mod cells;
 mod delimited;
 mod json;
 mod parquet;
+mod types;
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
@@ -31,6 +34,8 @@ use futures::StreamExt;
 use crate::ask::errors::Usage;
 use crate::error::did_you_mean;
 
+pub use types::type_name;
+
 /// A form of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -42,6 +47,7 @@ pub enum Format {
     Ndjson,
     Markdown,
     Parquet,
+    Agent,
 }
 
 /// How many digits a number has.
@@ -110,6 +116,7 @@ fn rows(format: Format, schema: &Arc<Schema>, numbers: Numbers) -> Box<dyn Rows>
         Format::Ndjson => Box::new(json::Json::lines(schema, numbers)),
         Format::Vertical => Box::new(aligned::Aligned::new(aligned::Shape::Vertical, schema, numbers)),
         Format::Markdown => Box::new(aligned::Aligned::new(aligned::Shape::Markdown, schema, numbers)),
+        Format::Agent => Box::new(agent::Agent::new(schema, numbers)),
         Format::Table | Format::Parquet => {
             Box::new(aligned::Aligned::new(aligned::Shape::Table, schema, numbers))
         }
@@ -121,9 +128,9 @@ fn failed(error: io::Error) -> DataFusionError {
 }
 
 impl Format {
-    pub const NAMES: [&'static str; 8] =
-        ["table", "vertical", "csv", "tsv", "json", "ndjson", "markdown", "parquet"];
-    const ALL: [Self; 8] = [
+    pub const NAMES: [&'static str; 9] =
+        ["table", "vertical", "csv", "tsv", "json", "ndjson", "markdown", "parquet", "agent"];
+    const ALL: [Self; 9] = [
         Self::Table,
         Self::Vertical,
         Self::Csv,
@@ -132,12 +139,13 @@ impl Format {
         Self::Ndjson,
         Self::Markdown,
         Self::Parquet,
+        Self::Agent,
     ];
 
     /// The end of the name of a file in this format.
     pub fn extension(self) -> &'static str {
         match self {
-            Self::Table | Self::Vertical => "txt",
+            Self::Table | Self::Vertical | Self::Agent => "txt",
             Self::Markdown => "md",
             Self::Csv => "csv",
             Self::Tsv => "tsv",

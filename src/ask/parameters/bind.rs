@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::ask::errors::Usage;
 use crate::ask::parameters::Arguments;
+use crate::ask::parameters::segments::{self, Segments};
 use crate::ask::parameters::value::{Value, string};
 use crate::error::did_you_mean;
 
@@ -25,6 +26,10 @@ pub(super) async fn bind(
     let used = names(statement);
     let is_column = |name: &String| matches!(arguments.0.get(name).map(|a| &a.value), Some(Value::Column(_)));
     let columns = if used.iter().any(is_column) { columns(context, statement).await? } else { Vec::new() };
+    let members = segments::find(context, arguments, used.iter()).await?;
+    if !members.is_empty() {
+        let _ = visit_mut(statement, &mut Segments { arguments, members: &members });
+    }
     let mut binder = Binder { arguments, columns };
     match visit_mut(statement, &mut binder) {
         ControlFlow::Continue(()) => Ok(()),
@@ -88,7 +93,15 @@ impl VisitorMut for Binder<'_> {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         let replacement = match self.value(expr) {
             None => return ControlFlow::Continue(()),
-            Some(Value::Literal(value) | Value::Interval(value) | Value::Filter(value)) => value.clone(),
+            Some(Value::Filter(filter)) => match segments::named(filter).first() {
+                None => filter.clone(),
+                // Where it can stand it has been replaced already.
+                Some(segment) => {
+                    let reason = segments::misplaced(&placeholder(expr), segment);
+                    return ControlFlow::Break(Box::new(Usage::error(reason)));
+                }
+            },
+            Some(Value::Literal(value) | Value::Interval(value)) => value.clone(),
             Some(Value::List(elements)) => Expr::Array(Array { elem: elements.clone(), named: false }),
             Some(Value::Column(name)) => match self.column(name) {
                 Ok(column) => column,
@@ -98,6 +111,11 @@ impl VisitorMut for Binder<'_> {
         *expr = replacement;
         ControlFlow::Continue(())
     }
+}
+
+/// The name of the parameter for which an expression stands.
+fn placeholder(expr: &Expr) -> String {
+    expr.to_string().trim_start_matches('$').to_string()
 }
 
 impl Binder<'_> {

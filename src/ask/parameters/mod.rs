@@ -6,6 +6,7 @@
 //! A report declares its parameters in its header. In other SQL a parameter is text, or what `-p name:type=value` says.
 
 mod bind;
+mod segments;
 mod value;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,12 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
 use crate::ask::errors::{self, Usage};
-use crate::ask::script::Parsed;
+use crate::ask::script::{Parsed, Source};
 use crate::error::did_you_mean;
 
 pub(super) use bind::names;
+#[cfg(feature = "store")]
+pub(super) use segments::{check as check_segment, users_of};
 use value::Value;
 
 /// What a parameter accepts.
@@ -37,7 +40,8 @@ pub enum ParameterType {
     List,
     /// A column of the tables that the statement reads, or `props.name`, one property of an event.
     Column,
-    /// One Boolean expression over the statement's columns, without subqueries.
+    /// One Boolean expression over the statement's columns, without subqueries; `in_segment('buyers')` asks whether the user is
+    /// in a segment.
     Filter,
 }
 
@@ -48,6 +52,8 @@ pub struct Parameter {
     pub kind: ParameterType,
     /// As written; without one the parameter must be given.
     pub default: Option<String>,
+    /// The least value that a number may have.
+    pub least: Option<i64>,
     /// The only values it may have; empty: any of its type.
     pub accepted: Vec<String>,
     /// What it means, for people.
@@ -102,6 +108,7 @@ impl Arguments {
             let text = resolve(parameter, text)?;
             check_accepted(parameter, &text)?;
             let value = Value::parse(&parameter.name, parameter.kind, &text)?;
+            check_least(parameter, &text)?;
             arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false });
         }
         Ok(Self(arguments))
@@ -119,21 +126,21 @@ impl Arguments {
     }
 
     /// Fails unless every `$name` of `statements` has a value.
-    pub fn cover(&self, statements: &[Parsed]) -> Result<()> {
+    pub fn cover(&self, source: &Source, statements: &[Parsed]) -> Result<()> {
         for parsed in statements {
-            let needed = parsed.parameters();
-            if let Some(missing) = needed.iter().find(|name| !self.0.contains_key(*name)) {
-                let needed: Vec<String> = needed.iter().map(|name| format!("${name}")).collect();
-                return Err(Usage::error(format!(
-                    "parameter {missing} is missing: statement {} needs {}; give -p {missing}=… \
-                     or -p {missing}:type=… with one of the types {}",
-                    parsed.number,
-                    needed.join(", "),
-                    ParameterType::NAMES.join(", "),
-                )));
+            if let Some(missing) = self.missing(parsed) {
+                let message = format!("parameter {missing} is missing");
+                let types = ParameterType::NAMES.join(", ");
+                let help = format!("give -p {missing}=…, or -p {missing}:type=… with a type of {types}");
+                return Err(errors::missing_parameter(&missing, message, help, source, parsed));
             }
         }
         Ok(())
+    }
+
+    /// A `$name` of a statement that has no value.
+    pub fn missing(&self, parsed: &Parsed) -> Option<String> {
+        parsed.parameters().into_iter().find(|name| !self.0.contains_key(name))
     }
 
     /// Puts the values into the statement.
@@ -154,12 +161,13 @@ impl Arguments {
                     [ParameterType::Int, ParameterType::Float, ParameterType::Date, ParameterType::Bool];
                 let kind =
                     kinds.into_iter().find(|kind| Value::parse(name, *kind, &argument.text).is_ok())?;
-                Some(format!("\n  note: ${name} is text; -p {name}:{kind}={} makes it {kind}", argument.text))
+                Some(format!("${name} is text; -p {name}:{kind}={} makes it {kind}", argument.text))
             });
         match (better, error) {
-            (Some(note), DataFusionError::External(inner)) if inner.is::<errors::Located>() => {
-                DataFusionError::External(format!("{inner}{note}").into())
-            }
+            (Some(help), DataFusionError::External(inner)) => match inner.downcast::<errors::Located>() {
+                Ok(located) => DataFusionError::External(Box::new(located.with_help(help))),
+                Err(inner) => DataFusionError::External(inner),
+            },
             (_, error) => error,
         }
     }
@@ -191,6 +199,17 @@ fn check_accepted(parameter: &Parameter, text: &str) -> Result<()> {
         accepted.join(", "),
         did_you_mean(text, &accepted)
     )))
+}
+
+fn check_least(parameter: &Parameter, text: &str) -> Result<()> {
+    match (parameter.least, text.trim().parse::<f64>()) {
+        (Some(least), Ok(value)) if value < least as f64 => Err(Usage::error(format!(
+            "parameter {}: {} is less than {least}, the least that is accepted",
+            parameter.name,
+            text.trim()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 impl FromStr for Given {
@@ -242,7 +261,9 @@ impl ParameterType {
             Self::Interval => "a duration such as '30 minutes' or '1 day 2 hours'",
             Self::List => "values with commas between, or a JSON array",
             Self::Column => "a column's name, or props.name for a property",
-            Self::Filter => "a Boolean expression such as os = 'iOS', without subqueries",
+            Self::Filter => {
+                "a Boolean expression such as os = 'iOS' or in_segment('buyers'), without subqueries"
+            }
         }
     }
 }

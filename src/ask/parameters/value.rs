@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::ask::errors::{Usage, plain};
 use crate::ask::guard::check_chains;
 use crate::ask::parameters::ParameterType;
+use crate::ask::parameters::segments::segment_of;
 use crate::ask::script::Source;
 
 /// What takes the place of `$name`.
@@ -164,7 +165,7 @@ fn filter(text: &str) -> Checked<Expr> {
     }
 }
 
-/// Stops at a subquery or a placeholder.
+/// Stops at a subquery, a placeholder, or a segment without a name.
 struct NoQuery;
 
 impl Visitor for NoQuery {
@@ -172,6 +173,13 @@ impl Visitor for NoQuery {
 
     fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<Self::Break> {
         ControlFlow::Break("it holds a subquery")
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
+        match segment_of(expr) {
+            Some(Err(reason)) => ControlFlow::Break(reason),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<Self::Break> {

@@ -7,6 +7,9 @@
 //! Killed at any moment, there is the old folder or the new one, whole. What a killed run left begins with `.footfall-` and
 //! is cleared away by the next. Where the file system cannot exchange two names, the old folder steps aside first; a run
 //! that is killed between the two steps leaves it under a name by which the next one brings it back.
+//!
+//! A folder that is a mount point, or beside which nothing may be made, cannot be exchanged: there the new folder is made in
+//! it, and every file is put in its place, whole, one after the other.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
@@ -24,6 +27,10 @@ const OLD: &str = ".old";
 pub(super) struct Staged {
     folder: PathBuf,
     target: PathBuf,
+    /// Whether it stands in the target.
+    is_inside: bool,
+    /// Held, so that nobody takes the folder for what a killed run has left.
+    _held: Option<File>,
 }
 
 /// As long as it lives, no other run writes to the same folder.
@@ -54,15 +61,26 @@ impl Lock {
 }
 
 impl Staged {
-    /// A new folder that is to be `target`, beside it.
+    /// A new folder that is to be `target`, beside it; in it where it cannot be exchanged.
     pub(super) fn create(target: &Path) -> io::Result<Self> {
         // The name may be a link: what it names is what is replaced.
         let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
         let (above, name) = split(&target)?;
-        fs::create_dir_all(&above)?;
-        let folder = above.join(format!("{PREFIX}{name}-{}{NEW}", unique()));
-        fs::create_dir(&folder)?;
-        Ok(Self { folder, target })
+        if !is_mount_point(&target, &above) {
+            fs::create_dir_all(&above)?;
+            match hidden(&above, &name) {
+                Ok((folder, held)) => return Ok(Self { folder, target, is_inside: false, _held: held }),
+                Err(e) if is_refused(&e) && target.is_dir() => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let (folder, held) = hidden(&target, &name)?;
+        Ok(Self { folder, target, is_inside: true, _held: held })
+    }
+
+    /// The folder in which it stands.
+    pub(super) fn place(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.target)
     }
 
     /// Where a file of the new folder is written.
@@ -116,6 +134,9 @@ impl Staged {
         if !self.target.exists() {
             return Ok(true);
         }
+        if self.is_inside {
+            return Ok(false);
+        }
         if std::env::current_dir().is_ok_and(|current| current.starts_with(&self.target)) {
             // Whoever stands in it would stand in the old one.
             return Ok(false);
@@ -135,29 +156,60 @@ impl Drop for Staged {
 
 /// Clears away what killed runs left in the folder, and brings back what they moved aside. Only for who holds its lock.
 pub fn recover(folder: &Path) -> io::Result<()> {
+    clear(folder, None)
+}
+
+/// The same of what killed runs left of one folder, beside it and in it, where no other run is at work.
+pub(super) fn recover_one(target: &Path) -> io::Result<()> {
+    let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
+    let (above, name) = split(&target)?;
+    for place in [above, target] {
+        let mut entries = fs::read_dir(&place).into_iter().flatten().flatten();
+        if entries.any(|entry| is_left(&entry.file_name().to_string_lossy(), Some(&name)))
+            && let Some(_lock) = Lock::take(&place)?
+        {
+            clear(&place, Some(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name is one that runs give, to the folder `of` where that is said.
+fn is_left(name: &str, of: Option<&str>) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return false };
+    let Some(rest) = rest.strip_suffix(NEW).or_else(|| rest.strip_suffix(OLD)) else { return false };
+    of.is_none_or(|of| rest.rsplit_once('-').is_some_and(|(target, _)| target == of))
+}
+
+fn clear(folder: &Path, of: Option<&str>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-        if let Some((target, _)) = rest.strip_suffix(OLD).and_then(|rest| rest.rsplit_once('-')) {
+        // Files that are called so are being written by others.
+        if !is_left(&name, of) || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let rest = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(OLD));
+        if let Some((target, _)) = rest.and_then(|rest| rest.rsplit_once('-')) {
             let target = folder.join(target);
             if !target.exists() {
                 fs::rename(entry.path(), target)?;
                 continue;
             }
         }
-        // Files that begin so are being written by others.
-        if entry.file_type()?.is_dir() && (name.ends_with(NEW) || name.ends_with(OLD)) {
-            fs::remove_dir_all(entry.path())?;
+        let held = File::open(entry.path());
+        if let Ok(held) = &held
+            && matches!(held.try_lock(), Err(fs::TryLockError::WouldBlock))
+        {
+            // Of a run at work.
+            continue;
+        }
+        match fs::remove_dir_all(entry.path()) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
         }
     }
     Ok(())
-}
-
-/// The folder in which a folder stands.
-pub(super) fn above(folder: &Path) -> io::Result<PathBuf> {
-    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-    Ok(split(&folder)?.0)
 }
 
 /// Writes a file of the run as a whole: all of it, or what was there before. Only for who holds the folder's lock.
@@ -175,6 +227,50 @@ pub(super) fn unique() -> String {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map(|age| age.as_nanos()).unwrap_or_default();
     // The keys of a fresh hasher are random.
     format!("{:016x}", RandomState::new().hash_one((nanos, std::process::id())))
+}
+
+/// Makes a hidden folder for what is to be called `name`, and holds it.
+fn hidden(place: &Path, name: &str) -> io::Result<(PathBuf, Option<File>)> {
+    loop {
+        let folder = place.join(format!("{PREFIX}{name}-{}{NEW}", unique()));
+        fs::create_dir(&folder)?;
+        let file = match File::open(&folder) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            // Where folders cannot be opened they cannot be held either.
+            Err(_) => return Ok((folder, None)),
+        };
+        match file.try_lock() {
+            Ok(()) if folder.exists() => return Ok((folder, Some(file))),
+            // Somebody cleared it away before it was held.
+            Ok(()) | Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(_)) => return Ok((folder, None)),
+        }
+    }
+}
+
+/// Whether the system does not let us make anything in a folder.
+fn is_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Whether another file system begins at a folder, or the same one once more.
+fn is_mount_point(folder: &Path, above: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    is_other_device(folder, above)
+        || mounts.lines().any(|line| line.split(' ').nth(4).is_some_and(|at| Path::new(at) == folder))
+}
+
+#[cfg(unix)]
+fn is_other_device(folder: &Path, above: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+    device(folder).is_some_and(|own| device(above).is_some_and(|other| own != other))
+}
+
+#[cfg(not(unix))]
+fn is_other_device(_: &Path, _: &Path) -> bool {
+    false
 }
 
 fn split(target: &Path) -> io::Result<(PathBuf, String)> {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::day::Day;
+use crate::report::reads::either;
 
 /// Everything of a store that an answer can depend on, as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,11 +26,13 @@ pub struct StoreState {
     pub version: u64,
     /// Version of the users table; 0 without one.
     pub users: u64,
-    /// What is declared, hashed.
+    /// What is declared, and what saved views say, hashed.
     pub catalogue: String,
     /// Zone of the days.
     pub time_zone: String,
     pub events: DayCounts,
+    /// The segment whose users alone are asked about, another text for other users; `None`: all users.
+    pub segment: Option<String>,
 }
 
 /// Events of each local day.
@@ -45,6 +48,8 @@ pub struct DayCounts {
 pub struct Reads {
     /// The first and the last day of events, each without end if it is not known; `None`: no events at all.
     pub events: Option<(Option<i32>, Option<i32>)>,
+    /// The same of the scans alone that name a first and a last day themselves.
+    pub bounded: Option<(Option<i32>, Option<i32>)>,
     pub users: bool,
     pub catalogue: bool,
     /// Something that has no version, such as a file.
@@ -62,6 +67,9 @@ pub struct Inputs {
     /// What was declared, where the answer depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<String>,
+    /// The segment of users that it is about, and who they were; without it all users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
     /// It depends on something that has no version.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub others: bool,
@@ -83,6 +91,13 @@ pub struct Events {
     /// The oldest day of the store, where the days begin before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<Day>,
+}
+
+impl Reads {
+    /// What an answer depends on whose file says on which days: on these, and on those that its scans name themselves.
+    pub(super) fn declared(self, days: (Option<i32>, Option<i32>)) -> Self {
+        Self { events: Some(self.bounded.map_or(days, |bounded| either(days, bounded))), ..self }
+    }
 }
 
 impl DayCounts {
@@ -128,12 +143,21 @@ impl Inputs {
             events: reads.events.map(|(from, to)| state.events.between(from, to)),
             users: reads.users.then_some(state.users),
             catalogue: reads.catalogue.then(|| state.catalogue.clone()),
+            segment: state.segment.clone(),
             others: reads.others,
         }
     }
 
     /// Why an answer from these inputs may be another one now; `None` if it is the same.
     pub fn changed(&self, state: &StoreState) -> Option<String> {
+        if self.segment != state.segment {
+            let reason = match (&self.segment, &state.segment) {
+                (None, _) => "computed for all users",
+                (_, None) => "computed for the users of a segment",
+                _ => "the segment, or who is in it, changed",
+            };
+            return Some(reason.to_string());
+        }
         if self.others {
             return Some("reads files or rejected rows, which have no version".to_string());
         }
@@ -150,7 +174,7 @@ impl Inputs {
             return Some("users have landed".to_string());
         }
         if self.catalogue.as_ref().is_some_and(|then| *then != state.catalogue) {
-            return Some("the catalogue changed".to_string());
+            return Some("the catalogue or a saved view changed".to_string());
         }
         None
     }

@@ -35,6 +35,7 @@ pub use record::{FileRecord, FolderRecord, RUN_FILE, RunRecord, Status, StretchR
 
 use crate::ask::{Arguments, Format, Given, ParameterType, Period, Usage, plain};
 use crate::engine::Engine;
+use crate::error::footfall_internal_err;
 use crate::report::{Answer, Days, Report, Shared};
 use folder::Staged;
 
@@ -48,6 +49,8 @@ pub struct Order<'a> {
     pub reports: Vec<&'a Report>,
     /// Values of parameters that are the same in every stretch.
     pub given: Vec<Given>,
+    /// Name of the segment whose users alone are asked about; the engine of the run shows only them.
+    pub segment: Option<String>,
     pub each: Period,
     pub from: Day,
     pub to: Day,
@@ -88,8 +91,8 @@ impl Order<'_> {
         left_out
     }
 
-    /// What is to run and why; nothing is computed.
-    pub fn plan(&self, days: &Days, state: &StoreState) -> Result<Plan> {
+    /// Fails where the words are wrong, whatever the folder holds.
+    pub fn check(&self, days: &Days) -> Result<()> {
         if let Some(given) = self.given.iter().find(|given| DAYS.contains(&given.name.as_str())) {
             return Err(Usage::error(format!(
                 "parameter {} is given, but with --each {} it is a day of each {}; the range is --from and --to",
@@ -102,6 +105,17 @@ impl Order<'_> {
                 self.folder.display()
             )));
         }
+        if let Some(first) = stretches(self.each, self.from, self.from).first() {
+            for report in &self.reports {
+                self.arguments(report, first, days)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to run and why; nothing is computed.
+    pub fn plan(&self, days: &Days, state: &StoreState) -> Result<Plan> {
+        self.check(days)?;
         let last = RunRecord::read(self.folder);
         if self.which == Which::Unfinished && last.is_none() {
             return Err(Usage::error(format!(
@@ -119,7 +133,13 @@ impl Order<'_> {
             let folder = self.folder.join(&stretch.name);
             tasks.push(plan::task(stretch, &asked, &folder, self.which, state, last.as_ref()));
         }
-        Ok(Plan { tasks, reports: self.reports.iter().map(|report| report.name.clone()).collect() })
+        let (mut range, mut left) = ((self.from, self.to), Vec::new());
+        if let (Which::Unfinished, Some(last)) = (self.which, &last) {
+            range = (last.from.min(self.from), last.to.max(self.to));
+            left = plan::left(last, &tasks, self.folder);
+        }
+        let reports = self.reports.iter().map(|report| report.name.clone()).collect();
+        Ok(Plan { tasks, reports, range, left })
     }
 
     fn asked(&self, report: &Report, stretch: &Stretch, days: &Days) -> Result<Asked> {
@@ -149,11 +169,11 @@ impl Order<'_> {
         let mut run = Run::begin(self, plan, state)?;
         progress.begin(plan.count());
         let mut first_error = None;
-        for (at, task) in plan.busy().enumerate() {
-            run.record.stretches[at].status = Status::Running;
+        for task in plan.busy() {
+            run.stretch(task)?.status = Status::Running;
             let begun = Instant::now();
             let outcome = self.stretch(engine, task, days, state, &run.record.run, progress).await;
-            let record = &mut run.record.stretches[at];
+            let record = run.stretch(task)?;
             record.seconds = rounded(begun.elapsed().as_secs_f64());
             match outcome {
                 Ok((rows, changed)) => {
@@ -171,6 +191,8 @@ impl Order<'_> {
                     }
                 }
             }
+            // Killed without a chance to say anything, the run is known to have come so far.
+            run.write().map_err(|e| cannot_write(self.folder, &e))?;
         }
         progress.end();
         let status = if first_error.is_some() { Status::Failed } else { Status::Done };
@@ -203,7 +225,8 @@ impl Order<'_> {
         }
         let shared = shared(engine, state, task.stretch.from, task.stretch.to, task.run.len());
         let shared = shared.await.map_err(|e| (RUN_FILE.to_string(), e))?;
-        let running = Running { engine, shared, format: self.format, state, run };
+        let stretch = Some(&task.stretch);
+        let running = Running { engine, shared, format: self.format, state, run, stretch };
         let mut files = Vec::new();
         let mut changed = 0;
         for (at, _) in &task.run {
@@ -211,12 +234,7 @@ impl Order<'_> {
             progress.report(&task.stretch.name, &report.name);
             let failed = |e: DataFusionError| (report.name.clone(), e);
             let arguments = self.arguments(report, &task.stretch, days).map_err(failed)?;
-            let mut record = file(report, &arguments, &staged, &running).await.map_err(failed)?;
-            if let Some(reach) = report.days {
-                let span = reach.around(task.stretch.from.0, task.stretch.to.0);
-                record.inputs.events =
-                    Inputs::of(&Reads { events: Some(span), ..Reads::default() }, state).events;
-            }
+            let record = file(report, &arguments, &staged, &running).await.map_err(failed)?;
             let old = before.as_ref().and_then(|before| before.file(&record.file));
             if old.is_some_and(|old| old.hash == record.hash) && target.join(&record.file).is_file() {
                 // The same bytes: the file itself stays, with its time.
@@ -260,16 +278,18 @@ pub async fn run_once(
     }
     let begun = Instant::now();
     let run = run_id();
+    // What is left stays where it cannot be cleared away; it is in nobody's way.
+    let _ = folder::recover_one(folder);
     let staged = Staged::create(folder).map_err(|e| cannot_write(folder, &e))?;
     progress.begin(asked.len());
     let shared = share(engine, asked, state).await?;
-    let running = Running { engine, shared, format, state, run: &run };
+    let running = Running { engine, shared, format, state, run: &run, stretch: None };
     let mut files = Vec::new();
     for (report, arguments) in asked {
         progress.report("", &report.name);
         let mut record = file(report, arguments, &staged, &running).await?;
         // Over a range of their own there is nothing by which a later run could tell that an answer is still right.
-        record.inputs = Inputs::default();
+        record.inputs = Inputs { segment: state.segment.clone(), ..Inputs::default() };
         files.push(record);
         progress.advance();
     }
@@ -284,8 +304,9 @@ async fn shared(engine: &Engine, state: &StoreState, from: Day, to: Day, reports
         return Ok(Shared::default());
     }
     // Reports compare with the day before, and a session is decided by the rows of a day on either side.
-    let events = state.events.rows(Some(from.0.saturating_sub(2)), Some(to.0.saturating_add(1)));
-    Shared::of(engine, from.0.saturating_sub(1), to.0, events).await
+    let near = state.events.rows(Some(from.0.saturating_sub(2)), Some(to.0.saturating_add(1)));
+    let all = state.events.rows(None, None);
+    Shared::of(engine, from.0.saturating_sub(1), to.0, near, all).await
 }
 
 /// What these reports compute together, each over its own range.
@@ -306,9 +327,8 @@ fn switch(
     mut files: Vec<FileRecord>,
     record: impl FnOnce(Vec<FileRecord>) -> FolderRecord,
 ) -> io::Result<FolderRecord> {
-    let above = folder::above(folder)?;
     // Two runs that end at the same moment: the later one keeps what the earlier one has put there.
-    let _lock = Lock::wait(&above)?;
+    let _lock = Lock::wait(staged.place())?;
     let before = FolderRecord::read(folder).map_or_else(Vec::new, |before| before.reports);
     let is_new = |old: &FileRecord| files.iter().all(|new| new.file != old.file);
     let kept: Vec<FileRecord> =
@@ -339,6 +359,8 @@ struct Running<'a> {
     state: &'a StoreState,
     /// The run's name.
     run: &'a str,
+    /// Where the reports have the range of a stretch.
+    stretch: Option<&'a Stretch>,
 }
 
 /// Runs a report and writes its file into the new folder.
@@ -348,7 +370,7 @@ async fn file(
     staged: &Staged,
     running: &Running<'_>,
 ) -> Result<FileRecord> {
-    let Running { engine, shared, format, state, run } = running;
+    let Running { engine, shared, format, state, run, stretch } = running;
     let begun = Instant::now();
     let asked = asked(report, arguments, *format);
     let answer: Answer = report.answer(engine, shared, arguments).await?;
@@ -356,6 +378,10 @@ async fn file(
     let mut out = Hashed::new(BufWriter::with_capacity(1 << 16, File::create(path)?));
     let rows = report.write_answer(&answer, engine, arguments, *format, &mut out).await?;
     let (bytes, hash) = out.finish()?;
+    let reads = match (report.days, stretch) {
+        (Some(reach), Some(stretch)) => answer.reads.declared(reach.around(stretch.from.0, stretch.to.0)),
+        _ => answer.reads,
+    };
     Ok(FileRecord {
         report: asked.report,
         file: asked.file,
@@ -371,7 +397,7 @@ async fn file(
         store_id: state.id.clone(),
         version: state.version,
         footfall: env!("CARGO_PKG_VERSION").to_string(),
-        inputs: Inputs::of(&answer.reads, state),
+        inputs: Inputs::of(&reads, state),
     })
 }
 
@@ -424,25 +450,28 @@ struct Run {
 
 impl Run {
     fn begin(order: &Order<'_>, plan: &Plan, state: &StoreState) -> Result<Self> {
-        let stretches = plan
-            .busy()
-            .map(|task| StretchRecord {
-                name: task.stretch.name.clone(),
-                status: Status::Waiting,
-                reports: task.run.len(),
-                changed: 0,
-                rows: 0,
-                seconds: 0.0,
-                failed: None,
-                error: None,
-            })
-            .collect();
+        let busy = plan.busy().map(|task| StretchRecord {
+            name: task.stretch.name.clone(),
+            status: Status::Waiting,
+            reports: task.run.len(),
+            changed: 0,
+            rows: 0,
+            seconds: 0.0,
+            failed: None,
+            error: None,
+        });
+        let mut stretches: Vec<StretchRecord> = busy.chain(plan.left.iter().cloned()).collect();
+        stretches.sort_by(|a, b| a.name.cmp(&b.name));
         let record = RunRecord {
             run: run_id(),
             status: Status::Running,
             each: order.each.to_string(),
-            from: order.from,
-            to: order.to,
+            from: plan.range.0,
+            to: plan.range.1,
+            format: order.format.to_string(),
+            reports: plan.reports.clone(),
+            parameters: order.given.iter().map(|given| (given.name.clone(), given.value.clone())).collect(),
+            segment: order.segment.clone(),
             time_zone: state.time_zone.clone(),
             store: order.store.clone(),
             store_id: state.id.clone(),
@@ -453,10 +482,18 @@ impl Run {
             seconds: 0.0,
             stretches,
         };
-        let run =
+        let mut run =
             Self { record, folder: order.folder.to_path_buf(), begun: Instant::now(), has_ended: false };
         run.write().map_err(|e| cannot_write(order.folder, &e))?;
         Ok(run)
+    }
+
+    /// The record of a stretch that is to run.
+    fn stretch(&mut self, task: &Task) -> Result<&mut StretchRecord> {
+        match self.record.stretches.iter_mut().find(|record| record.name == task.stretch.name) {
+            Some(record) => Ok(record),
+            None => footfall_internal_err!("{} is not in the plan", task.stretch.name),
+        }
     }
 
     fn end(mut self, status: Status) -> Result<RunRecord> {
@@ -468,11 +505,11 @@ impl Run {
     fn close(&mut self, status: Status) -> io::Result<()> {
         self.record.status = status;
         self.record.finished = Some(now());
-        self.record.seconds = rounded(self.begun.elapsed().as_secs_f64());
         self.write()
     }
 
-    fn write(&self) -> io::Result<()> {
+    fn write(&mut self) -> io::Result<()> {
+        self.record.seconds = rounded(self.begun.elapsed().as_secs_f64());
         folder::write_whole(&self.folder, RUN_FILE, &record::to_json(&self.record)?)
     }
 }

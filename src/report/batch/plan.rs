@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use super::day::Stretch;
+use super::day::{Day, Stretch};
 use super::inputs::{Inputs, StoreState};
-use super::record::{FileRecord, FolderRecord, RunRecord, Status};
+use super::record::{FileRecord, FolderRecord, RunRecord, Status, StretchRecord};
 
 /// A report with its values for one stretch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,10 @@ pub struct Plan {
     pub tasks: Vec<Task>,
     /// Reports asked for in each stretch.
     pub reports: Vec<String>,
+    /// First and last day of this run, and of the one that it takes up.
+    pub range: (Day, Day),
+    /// What the run before did not finish and this one does not either, for the one after it.
+    pub left: Vec<StretchRecord>,
 }
 
 /// The part of a plan of one stretch. `last` is the run before, where only what it did not finish is to run.
@@ -59,7 +63,10 @@ pub(super) fn task(
     let record = FolderRecord::read(folder);
     let known = |asked: &Asked| record.as_ref().and_then(|record| record.file(&asked.file));
     let is_wanted = match (which, last) {
-        (Which::Unfinished, Some(last)) => is_unfinished(&stretch, record.as_ref(), last),
+        (Which::Unfinished, Some(last)) => {
+            let planned = last.stretches.iter().find(|known| known.name == stretch.name);
+            planned.is_some_and(|planned| is_unfinished(planned, record.as_ref(), last))
+        }
         _ => true,
     };
     let mut run = Vec::new();
@@ -79,13 +86,25 @@ pub(super) fn task(
     Task { stretch, run, keep }
 }
 
-fn is_unfinished(stretch: &Stretch, record: Option<&FolderRecord>, last: &RunRecord) -> bool {
-    let planned = last.stretches.iter().find(|known| known.name == stretch.name);
-    match planned.map(|planned| planned.status) {
-        None | Some(Status::Done) => false,
-        Some(Status::Failed) => true,
+/// The stretches that the run before did not finish and that are not among `tasks`.
+pub(super) fn left(last: &RunRecord, tasks: &[Task], folder: &Path) -> Vec<StretchRecord> {
+    let is_busy = |name: &str| tasks.iter().any(|task| task.stretch.name == name && !task.run.is_empty());
+    let is_left = |known: &&StretchRecord| {
+        let record = FolderRecord::read(&folder.join(&known.name));
+        !is_busy(&known.name) && is_unfinished(known, record.as_ref(), last)
+    };
+    let left = last.stretches.iter().filter(is_left);
+    left.map(|known| StretchRecord { status: Status::Waiting, ..known.clone() }).collect()
+}
+
+fn is_unfinished(planned: &StretchRecord, record: Option<&FolderRecord>, last: &RunRecord) -> bool {
+    match planned.status {
+        Status::Done => false,
+        Status::Failed => true,
         // A run that was killed could not say how far it came; the folders say it.
-        Some(_) => record.is_none_or(|record| record.run != last.run),
+        Status::Waiting | Status::Running | Status::Stopped => {
+            record.is_none_or(|record| record.run != last.run)
+        }
     }
 }
 

@@ -73,6 +73,18 @@ pub struct RunRecord {
     pub each: String,
     pub from: Day,
     pub to: Day,
+    /// Form of the files.
+    #[serde(default)]
+    pub format: String,
+    /// Names of the reports, those that are not made for such stretches left out.
+    #[serde(default)]
+    pub reports: Vec<String>,
+    /// Parameters that were given, the same in every stretch.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// Name of the segment whose users alone were asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
     pub time_zone: String,
     pub store: String,
     pub store_id: String,
@@ -82,7 +94,7 @@ pub struct RunRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<String>,
     pub seconds: f64,
-    /// Those for which something was to run, in order.
+    /// Those for which something was to run, and those that a run before has left, in order.
     pub stretches: Vec<StretchRecord>,
 }
 

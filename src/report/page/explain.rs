@@ -1,6 +1,7 @@
 //! What stands one tap behind a figure: the question, every column's definition, the parameters, how fresh the data is,
 //! and the SQL.
 
+use super::input::{Column, Language};
 use super::text::{escape, slug};
 use super::view::View;
 
@@ -17,13 +18,13 @@ pub(super) fn dialog(view: View<'_>, id: &str) -> String {
     );
     html += &format!("<h3>{}</h3><dl>", ui.definitions);
     for column in &shown.columns {
-        html += &definition(id, &column.name, column.label.get(book.language), &column.definition);
+        html += &definition(id, column, book.language);
     }
     if super::cards::are_shown(shown) {
         // The rows name figures that other reports define.
         let names = (0..shown.rows.len()).map(|row| view.cell(row, 0).plain());
         for column in names.filter_map(|name| book.column_named(&name)) {
-            html += &definition(id, &column.name, column.label.get(book.language), &column.definition);
+            html += &definition(id, column, book.language);
         }
     }
     html += "</dl>";
@@ -55,13 +56,13 @@ pub(super) fn dialog(view: View<'_>, id: &str) -> String {
     html
 }
 
-fn definition(id: &str, name: &str, label: &str, definition: &str) -> String {
-    let text = if definition.is_empty() { "–" } else { definition };
+fn definition(id: &str, column: &Column, language: Language) -> String {
+    let text = column.definition.get(language);
     format!(
         "<div id=\"{id}-{}\"><dt>{} <code>{}</code></dt><dd>{}</dd></div>",
-        slug(name),
-        escape(label),
-        escape(name),
-        escape(text)
+        slug(&column.name),
+        escape(column.label.get(language)),
+        escape(&column.name),
+        escape(if text.is_empty() { "–" } else { text })
     )
 }

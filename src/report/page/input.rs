@@ -62,7 +62,7 @@ pub struct Choice {
 pub struct Column {
     pub name: String,
     pub label: Words,
-    pub definition: String,
+    pub definition: Words,
     pub kind: Kind,
 }
 
@@ -87,7 +87,7 @@ impl Kind {
         matches!(self, Self::Number | Self::Percent | Self::Share | Self::Seconds)
     }
 
-    /// The kind of a column, from its cells and from the unit that its definition states.
+    /// The kind of a column, from its cells and from the unit that its definition states in English.
     pub fn of<'a>(name: &str, definition: &str, cells: impl Iterator<Item = &'a Cell> + Clone) -> Self {
         let mut texts = cells.clone().filter_map(|cell| match cell {
             Cell::Text(text) if !text.is_empty() => Some(text.as_str()),
@@ -186,10 +186,10 @@ impl Words {
 }
 
 impl Column {
-    /// Reads what stands behind `-- column `: `visit_uv = visitors | 访问人数 : distinct users of the day`.
+    /// Reads what stands behind `-- column `: `visit_uv = visitors | 访问人数 : distinct users of the day | 当日的去重用户数`.
     /// The kind is for the caller to say, who knows the type of the result's column.
     pub fn parse(text: &str) -> Result<Self, String> {
-        const FORM: &str = "a column is described as `-- column name = label | 名称 : definition`";
+        const FORM: &str = "a column is described as `-- column name = label | 名称 : definition | 定义`";
         let (head, definition) = text.split_once(" : ").unwrap_or((text, ""));
         let (name, label) = head.split_once('=').ok_or_else(|| format!("'{text}' has no '='; {FORM}"))?;
         let name = name.trim();
@@ -199,7 +199,7 @@ impl Column {
         Ok(Self {
             name: name.to_string(),
             label: Words::parse(label.trim()),
-            definition: definition.trim().to_string(),
+            definition: Words::parse(definition),
             kind: Kind::Text,
         })
     }

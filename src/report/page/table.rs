@@ -33,7 +33,7 @@ pub(super) fn table(view: View<'_>, id: &str) -> String {
             "<th scope=\"col\"{} data-n=\"{}\"><button type=\"button\" data-tip=\"{}\">{}{zone}</button></th>",
             if column.kind.is_number() { " class=\"n\"" } else { "" },
             escape(&column.name),
-            escape(&tip(&column.definition, ui.sort)),
+            escape(tip(column.definition.get(book.language), ui.sort)),
             escape(column.label.get(book.language)),
         );
     }
@@ -75,8 +75,8 @@ pub(super) fn csv_button(view: View<'_>, id: &str) -> String {
     )
 }
 
-fn tip(definition: &str, sort: &str) -> String {
-    if definition.is_empty() { sort.to_string() } else { definition.to_string() }
+fn tip<'a>(definition: &'a str, sort: &'a str) -> &'a str {
+    if definition.is_empty() { sort } else { definition }
 }
 
 /// A cell, whose end tag HTML leaves to the reader; where the script could not get the value back from what is shown, it carries it.

@@ -67,6 +67,14 @@ fn killed_at_random_moments() {
         child.kill().expect("a child to kill");
         child.wait().expect("a child that ends");
         assert_eq!(assert_whole(&place, &out), 30, "after kill {kill}");
+        // The record of the whole run knows every day but the one that was being written.
+        let record = place.json("out/run.json");
+        let days = record["stretches"].as_array().expect("stretches");
+        let name =
+            |day: &serde_json::Value| format!("out/{}/run.json", day["name"].as_str().expect("a name"));
+        let written = days.iter().filter(|day| place.json(&name(day))["run"] == record["run"]).count();
+        let told = days.iter().filter(|day| day["status"] == "done").count();
+        assert!(written == told || written == told + 1, "after kill {kill}: {written} written, {told} told");
     }
     place.ok(&[arguments.as_slice(), &["--retry"]].concat());
     place.ok(&[arguments.as_slice(), &["--changed"]].concat());
@@ -134,4 +142,56 @@ fn files_of_a_run_switch_together() {
     let (code, _, error) =
         place.run(&["report", "--store", "st", "--pack", "pack", "--each", "day", "-o", "out"]);
     assert!(code == 2 && error.contains("without --each"), "{error}");
+}
+
+#[test]
+fn only_what_nobody_writes_is_cleared_away() {
+    // Expected: a hidden folder that is held is a run at work; of a run at one folder, what other folders' runs left is not its own.
+    let place = Place::new();
+    place.land("UTC", &views(2, 1..=2));
+    place.write("pack/views.sql", OF_A_DAY);
+    let hidden = |name: &str| {
+        let path = place.path(&format!("out/.footfall-{name}.part"));
+        fs::create_dir_all(&path).expect("a folder");
+        path
+    };
+    let base = ["report", "--store", "st", "--pack", "pack", "--format", "csv", "-o"];
+    let (at_work, dead) = (hidden("alone-0123456789abcdef"), hidden("alone-fedcba9876543210"));
+    let held = File::open(&at_work).expect("the folder");
+    held.lock().expect("a lock");
+    place.ok(&[base.as_slice(), &["out", "--each", "day"]].concat());
+    assert!(at_work.exists() && !dead.exists());
+    let (own, other) = (hidden("alone-fedcba9876543210"), hidden("another-0123456789abcdef"));
+    place.ok(&[base.as_slice(), &["out/alone"]].concat());
+    assert!(at_work.exists() && !own.exists() && other.exists());
+    assert_eq!(place.read("out/alone/views.csv"), "views,visitors\n4,2\n");
+    drop(held);
+    place.ok(&[base.as_slice(), &["out/alone"]].concat());
+    assert!(!at_work.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_beside_which_nothing_may_be_made() {
+    // Expected: the files are put in their places one by one; those of a run before and of others stay, and nothing hidden.
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.land("UTC", &views(2, 1..=2));
+    place.write("pack/views.sql", OF_A_DAY);
+    place.write("above/out/mine.txt", "not a report");
+    let allow = |mode: u32| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(place.path("above"), permissions).expect("permissions");
+    };
+    allow(0o555);
+    let is_refused = fs::create_dir(place.path("above/other")).is_err();
+    for format in ["csv", "json"] {
+        place.ok(&["report", "--store", "st", "--pack", "pack", "--format", format, "-o", "above/out"]);
+    }
+    allow(0o755);
+    println!("refused: {is_refused}");
+    let names: Vec<String> = place.files("above/out").into_keys().collect();
+    assert_eq!(names, ["mine.txt", "views.csv", "views.json"]);
+    let hidden = fs::read_dir(place.path("above/out")).expect("the folder").flatten();
+    assert_eq!(hidden.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count(), 0);
 }

@@ -9,19 +9,31 @@ use super::{OF_A_DAY, OPENS, Place, views};
 #[test]
 fn a_header_is_read_or_refused_with_its_line() {
     // Expected: the forms of a header, written down in `ask::header`.
-    let text = "-- title: Visit trend | 访问趋势\n-- question: How many?\n\
-        -- column day = day | 日期 : local day\n-- column views = views | 访问次数 : page views,\n--   each one\n\
+    let text = "-- title: Visit trend | 访问趋势\n-- question: How many,\n--   a || b? | 多少？\n\
+        -- column day = day | 日期 : local day\n\
+        -- column views = views | 访问次数 : page views,\n--   each one\n--   | 页面访问次数\n\
         -- column about this is prose\n-- chart: line x=day y=views\n-- chart: table\n-- check: views >= 0\n\
         -- json: object\n-- days: from-2..to+1\n-- period: week\nSELECT 1 AS day, 2 AS views";
     let report = Report::parse("a", Source::new("a.sql", text)).expect("a report");
     assert_eq!(report.title.to_string(), "Visit trend (访问趋势)");
     assert_eq!(report.title.text(true), "访问趋势");
-    let columns: Vec<(&str, &str, &str)> = report
+    let question = report.question.as_ref().map(|question| [question.text(false), question.text(true)]);
+    assert_eq!(question, Some(["How many, a || b?", "多少？"]));
+    let columns: Vec<[&str; 4]> = report
         .columns
         .iter()
-        .map(|column| (column.name.as_str(), column.label.text(true), column.definition.as_str()))
+        .map(|column| {
+            let definition = &column.definition;
+            [column.name.as_str(), column.label.text(true), definition.text(false), definition.text(true)]
+        })
         .collect();
-    assert_eq!(columns, [("day", "日期", "local day"), ("views", "访问次数", "page views, each one")]);
+    assert_eq!(
+        columns,
+        [
+            ["day", "日期", "local day", "local day"],
+            ["views", "访问次数", "page views, each one", "页面访问次数"]
+        ]
+    );
     assert_eq!(report.charts.len(), 2);
     assert_eq!(report.charts[0].columns("y"), ["views"]);
     assert_eq!(report.checks().collect::<Vec<_>>(), ["views >= 0"]);
@@ -34,6 +46,9 @@ fn a_header_is_read_or_refused_with_its_line() {
         ("-- chart: bar x=day y=views z=day", "a.sql:2: chart bar has no 'z'"),
         ("-- column day = : local day", "a.sql:2: column day"),
         ("-- column day = day", "a.sql:2: column day has no definition"),
+        ("-- column day = day : a | b | c", "a.sql:2: column day: 'a | b | c' is not `English | 中文`"),
+        ("-- column day = day : a |", "a.sql:2: column day: 'a |' is not `English | 中文`"),
+        ("-- question: | 多少？", "a.sql:2: question: '| 多少？' is not `English | 中文`"),
         (
             "-- column day = day : a\n-- chart: line x=dya y=day",
             "a.sql:3: chart line: 'dya' is not one of the columns",
@@ -42,7 +57,12 @@ fn a_header_is_read_or_refused_with_its_line() {
         ("-- check:", "a.sql:2: check: without an expression"),
         ("-- check: views >", "a.sql:2: check: "),
         ("-- check: views > 0 AS x", "a.sql:2: check: 'x' behind the expression"),
-        ("-- check: views > $least", "a.sql: the query uses $least"),
+        ("-- check: views > $least", "a.sql:3: the query uses $least"),
+        ("-- chek: views > 0", "a.sql:2: 'chek:' is no line of a header; did you mean 'check'?"),
+        ("-- chart : table", "a.sql:2: 'chart :' is no line of a header; did you mean 'chart:'?"),
+        ("-- parm limit int = 3", "a.sql:2: 'parm' is no line of a header; did you mean 'param'?"),
+        ("-- columns day = day : a", "a.sql:2: 'columns' is no line of a header; did you mean 'column'?"),
+        ("-- param name text = a from 1", "a.sql:2: parameter name: from is for int and float"),
         ("-- json: list", "a.sql:2: json: 'list'"),
         ("-- days: 3 days", "a.sql:2: days: '3 days' is not a range of days"),
         ("-- period: year", "a.sql:2: period: 'year' is not a period"),
@@ -52,11 +72,44 @@ fn a_header_is_read_or_refused_with_its_line() {
         let error = Report::parse("a", Source::new("a.sql", text)).expect_err(line).to_string();
         assert!(error.contains(expected), "{line}\nexpected {expected}\nfound    {error}");
     }
+    for prose in [
+        "-- note: local days",
+        "-- Period: as above",
+        "-- table: none",
+        "-- days count from midnight",
+        "-- params",
+    ] {
+        let text = format!("-- title: T\n{prose}\nSELECT 1 AS day");
+        Report::parse("a", Source::new("a.sql", text)).unwrap_or_else(|e| panic!("{prose}: {e}"));
+    }
+}
+
+#[test]
+fn a_number_has_a_least_value() {
+    // Expected: `from 1` accepts 1 and what is greater; the list says so.
+    let place = Place::new();
+    place.land("UTC", &views(3, [1]));
+    place.write(
+        "pack/a.sql",
+        "-- title: A\n-- param limit int = 2 from 1 : rows\nSELECT user_id FROM events ORDER BY 1 LIMIT $limit",
+    );
+    let run = |limit: &str| {
+        place.run(&["report", "--store", "st", "--pack", "pack", "--format", "csv", "-p", limit])
+    };
+    assert_eq!((run("limit=1").0, run("limit=1").1.as_str()), (0, "user_id\nu0\n"));
+    for limit in ["limit=0", "limit=-1"] {
+        let (code, _, error) = run(limit);
+        assert!(code == 2 && error.contains("is less than 1"), "{limit}: {error}");
+    }
+    let list: Value =
+        serde_json::from_str(&place.ok(&["report", "--pack", "pack", "--list", "--json"])).expect("JSON");
+    assert_eq!(list[0]["parameters"][0]["from"], 1);
+    assert_eq!(list[0]["parameters"][0]["default"], "2");
 }
 
 #[test]
 fn a_check_is_about_every_row() {
-    // Expected: as a table's CHECK: false fails, NULL does not; over aggregates one value, else one a row.
+    // Expected: every value must be true, over aggregates one, else one a row; NULL fails, and the message says that it was NULL.
     let place = Place::new();
     place.land("UTC", &views(1, [1]));
     let holds = |check: &str| {
@@ -66,15 +119,21 @@ fn a_check_is_about_every_row() {
         );
         let (code, _, error) = place.run(&["report", "--store", "st", "--pack", "pack", "--format", "csv"]);
         assert!(code == 0 || error.contains("pack/a.sql:2"), "{error}");
-        code
+        (code, error.contains("is NULL"))
     };
-    assert_eq!(holds("sum(share) between 0.999 and 1.001"), 0);
-    assert_eq!(holds("share < 1"), 0);
-    assert_eq!(holds("count(*) = 3 and count(distinct n) = 3"), 0);
-    assert_eq!(holds("n < 3"), 1);
-    assert_eq!(holds("sum(n) < 6"), 1);
-    assert_eq!(holds("max(share) < 0.5"), 1);
-    assert_eq!(holds("n + 1"), 2);
+    assert_eq!(holds("sum(share) between 0.999 and 1.001"), (0, false));
+    assert_eq!(holds("share < 1"), (1, true));
+    assert_eq!(holds("count(*) = 3 and count(distinct n) = 3"), (0, false));
+    assert_eq!(holds("n < 3"), (1, false));
+    assert_eq!(holds("sum(n) < 6"), (1, false));
+    assert_eq!(holds("max(share) < 0.5"), (1, false));
+    assert_eq!(holds("n + 1"), (2, false));
+    assert_eq!(holds("coalesce(share < 1, true)"), (0, false));
+    assert_eq!(holds("sum(share) FILTER (WHERE n > 3) <= 1"), (1, true));
+    assert_eq!(holds("coalesce(sum(share) FILTER (WHERE n > 3) <= 1, true)"), (0, false));
+    assert_eq!(holds("NULL"), (1, true));
+    // A row that is false says more than one that is not known.
+    assert_eq!(holds("share < 0.5"), (1, false));
 }
 
 #[test]
@@ -100,7 +159,7 @@ fn one_row_is_one_object() {
 
 #[test]
 fn a_pack_lists_itself_as_json() {
-    // Expected: what the headers say; every built-in report has a title, and every chart draws columns that it has.
+    // Expected: what the headers say; every built-in report speaks both languages, and every chart draws columns that it has.
     let place = Place::new();
     place.write("pack/a/views.sql", OF_A_DAY);
     let list: Value =
@@ -109,14 +168,20 @@ fn a_pack_lists_itself_as_json() {
     assert_eq!(list[0]["title"], json!({ "en": "Views", "zh": "访问" }));
     assert_eq!(list[0]["parameters"][0]["type"], "date");
     assert_eq!(list[0]["parameters"][0]["default"], "first_day");
+    assert_eq!(list[0]["question"], Value::Null);
     assert_eq!(list[0]["columns"][1]["name"], "visitors");
     assert_eq!(list[0]["checks"], json!(["visitors <= views"]));
     let built_in: Value = serde_json::from_str(&place.ok(&["report", "--list", "--json"])).expect("JSON");
     let reports = built_in.as_array().expect("an array");
     assert!(reports.len() >= 8);
-    assert!(
-        reports.iter().all(|report| report["title"]["en"].as_str().is_some_and(|title| !title.is_empty()))
-    );
+    for report in reports {
+        let columns = report["columns"].as_array().expect("columns");
+        assert!(!columns.is_empty(), "{}", report["name"]);
+        let of_columns = columns.iter().flat_map(|column| [&column["label"], &column["definition"]]);
+        for text in [&report["title"], &report["question"]].into_iter().chain(of_columns) {
+            assert!(text["en"].is_string() && text["zh"].is_string(), "{}: {text}", report["name"]);
+        }
+    }
 }
 
 #[test]
@@ -172,6 +237,12 @@ fn a_pack_has_tests() {
         error.contains("two.sql") && error.contains("expected  2") && error.contains("found     1"),
         "{error}"
     );
+    let (code, out, error) =
+        place.run(&["report", "--pack", "pack", "--test", "--summary", "json", "--errors", "json"]);
+    let told = super::summary(&out);
+    assert_eq!((code, &told["status"], &told["failed"]), (1, &"failed".into(), &1.into()), "{out}{error}");
+    let told: Value = serde_json::from_str(&error).expect("one line of JSON");
+    assert!(told["file"].as_str().is_some_and(|file| file.ends_with("two.sql")), "{error}");
     // Tests are no reports.
     assert_eq!(place.ok(&["report", "--pack", "pack", "--list"]).matches("-p from").count(), 1);
 }

@@ -292,7 +292,7 @@ fn store_12_numbers_where_text_and_text_where_numbers_are_asked_for() {
         "d.parquet",
         with(events("d", vec![]), "user_id", &nested),
         "",
-        &["d.parquet", "user_id", "Struct"],
+        &["d.parquet", "user_id", "struct"],
     );
 }
 

@@ -1,0 +1,138 @@
+//! Completion behind a `\`: the commands, and what each of them takes.
+
+use super::offer::fits;
+use super::{Candidate, Catalogue, Completion, Item};
+use crate::repl::chart::ChartKind;
+use crate::repl::meta::COMMANDS;
+
+/// The forms of output that a prompt can show.
+const FORMATS: [&str; 9] =
+    ["table", "vertical", "csv", "tsv", "json", "ndjson", "markdown", "parquet", "agent"];
+
+/// `line` is what stands behind the `\`, up to the cursor; it begins at byte `offset` of the text.
+pub(super) fn complete(line: &str, offset: usize, catalogue: &dyn Catalogue) -> Completion {
+    let Some(space) = line.find(char::is_whitespace) else {
+        let mut list = List { typed: line, start: offset, found: Vec::new() };
+        for (name, arguments, meaning) in COMMANDS {
+            let end = if arguments.is_empty() { "" } else { " " };
+            if name.starts_with(line) {
+                list.found.push((
+                    u8::from(name != line),
+                    Candidate {
+                        text: format!("{name}{end}"),
+                        label: format!("\\{name} {arguments}"),
+                        detail: meaning.to_string(),
+                    },
+                ));
+            }
+        }
+        return list.finish();
+    };
+    let (name, rest) = line.split_at(space);
+    let word_start = rest.rfind([' ', '\t', '=']).map_or(0, |at| at + 1);
+    let typed = &rest[word_start..];
+    let before: Vec<&str> = rest[..word_start].split_whitespace().collect();
+    let mut list = List { typed, start: offset + space + word_start, found: Vec::new() };
+    match name {
+        "d" | "dt" | "d+" | "summary" if before.is_empty() => {
+            for table in catalogue.tables() {
+                list.add(&table.name, &table.detail);
+            }
+        }
+        "df" | "h" if before.is_empty() => {
+            let functions = catalogue.functions();
+            for function in functions.iter().filter(|function| function.is_ours) {
+                list.add(&function.name, &function.doc);
+            }
+            for function in functions.iter().filter(|function| !function.is_ours) {
+                list.add(&function.name, &function.doc);
+            }
+        }
+        "chart" => {
+            if before.is_empty() {
+                ChartKind::NAMES.iter().for_each(|kind| list.add(kind, "kind of chart"));
+            }
+            list.items(catalogue.result());
+        }
+        "pivot" | "crosstabview" => list.items(catalogue.result()),
+        "format" => FORMATS.iter().for_each(|format| list.add(format, "")),
+        "x" => ["on", "off", "auto"].iter().for_each(|word| list.add(word, "")),
+        "timing" => ["on", "off"].iter().for_each(|word| list.add(word, "")),
+        "set" if before.is_empty() => list.items(catalogue.parameters()),
+        "watch" if !before.is_empty() && !before.contains(&"until") => {
+            list.add("until", "stops once this is true")
+        }
+        "i" | "o" | "e" => catalogue.files(typed).iter().for_each(|file| list.add(file, "")),
+        "report" => report(&mut list, &before, rest, word_start, catalogue),
+        _ => {}
+    }
+    list.finish()
+}
+
+fn report(list: &mut List<'_>, before: &[&str], rest: &str, word_start: usize, catalogue: &dyn Catalogue) {
+    let Some(name) = before.iter().find(|word| !word.starts_with('-')) else {
+        for report in catalogue.reports() {
+            list.add(&report.name, &report.title);
+        }
+        return;
+    };
+    let matches = |known: &str| known == *name || known.rsplit('/').next() == Some(*name);
+    let Some(report) = catalogue.reports().iter().find(|report| matches(&report.name)) else {
+        return;
+    };
+    if rest[..word_start].ends_with('=') {
+        // The value of -p NAME=
+        let name = before.last().and_then(|word| word.strip_suffix('=')).unwrap_or_default();
+        let name = name.strip_prefix("-p").unwrap_or(name);
+        for parameter in report.parameters.iter().filter(|parameter| parameter.name == name) {
+            parameter.accepted.iter().for_each(|value| list.add(value, ""));
+        }
+        return;
+    }
+    if before.last() == Some(&"-p") {
+        for parameter in &report.parameters {
+            list.push(&parameter.name, &format!("{}=", parameter.name), &parameter.detail);
+        }
+        return;
+    }
+    for parameter in &report.parameters {
+        let text = format!("-p {}=", parameter.name);
+        let typed = list.typed.trim_start_matches('-').trim_start_matches('p');
+        if parameter.name.starts_with(typed) || list.typed.is_empty() {
+            list.found.push((
+                1,
+                Candidate { text, label: format!("-p {}", parameter.name), detail: parameter.detail.clone() },
+            ));
+        }
+    }
+}
+
+struct List<'a> {
+    typed: &'a str,
+    start: usize,
+    found: Vec<(u8, Candidate)>,
+}
+
+impl List<'_> {
+    fn add(&mut self, name: &str, detail: &str) {
+        self.push(name, name, detail);
+    }
+
+    fn push(&mut self, name: &str, text: &str, detail: &str) {
+        if let Some(rank) = fits(name, self.typed) {
+            let candidate =
+                Candidate { text: text.to_string(), label: name.to_string(), detail: detail.to_string() };
+            self.found.push((rank, candidate));
+        }
+    }
+
+    fn items(&mut self, items: &[Item]) {
+        items.iter().for_each(|item| self.add(&item.name, &item.detail));
+    }
+
+    fn finish(mut self) -> Completion {
+        self.found.sort_by_key(|(rank, _)| *rank);
+        let candidates = self.found.into_iter().map(|(_, candidate)| candidate).collect();
+        Completion { start: self.start, candidates }
+    }
+}

@@ -1,0 +1,389 @@
+//! How answers look at the prompt: width, charts, turned tables, changed cells; and how its lines are read.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use footfall::repl::chart::{Canvas, ChartKind, draw, guess};
+use footfall::repl::fit::Fit;
+use footfall::repl::grid::{Cell, Grid, Kind};
+use footfall::repl::history::{self, Entry, Outcome};
+use footfall::repl::meta::{Expanded, Meta, Watch, parse};
+use footfall::repl::pager::pager;
+use footfall::repl::pivot::pivot;
+use footfall::repl::progress::{Progress, Reading};
+use footfall::repl::statement::{Input, inputs, is_complete};
+use footfall::repl::text::{cut, width};
+use footfall::repl::watch::changes;
+use proptest::prelude::*;
+
+use crate::support::random;
+
+fn cell() -> impl Strategy<Value = Cell> {
+    prop_oneof![
+        1 => Just(Cell::Null),
+        2 => any::<i32>().prop_map(|value| Cell::number(f64::from(value))),
+        1 => any::<f64>().prop_map(Cell::number),
+        2 => "[a-z中文漢字🙂👨‍👩‍👧é́\\n\\t\u{200d}\u{fe0f}\u{202e}]{0,60}".prop_map(Cell::Text),
+        1 => any::<String>().prop_map(Cell::Text),
+    ]
+}
+
+fn grid() -> impl Strategy<Value = Grid> {
+    let kind = prop_oneof![
+        Just(Kind::Text),
+        Just(Kind::Number),
+        Just(Kind::Date),
+        Just(Kind::Other),
+        Just(Kind::Time)
+    ];
+    let column = ("[a-z中文_🙂]{1,24}", kind);
+    prop::collection::vec(column, 1..14).prop_flat_map(|columns| {
+        let row = prop::collection::vec(cell(), columns.len());
+        prop::collection::vec(row, 0..8).prop_map(move |rows| {
+            let columns: Vec<(&str, Kind)> =
+                columns.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
+            Grid { rows, ..Grid::new(&columns) }
+        })
+    })
+}
+
+/// Without colours.
+fn bare(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('\u{1b}') {
+        out.push_str(&rest[..at]);
+        rest = rest[at..].split_once('m').map_or("", |(_, rest)| rest);
+    }
+    out + rest
+}
+
+#[test]
+fn every_line_has_the_same_width() {
+    // Expected: whatever the values are, each line of a table takes the same number of cells, at most those of the terminal
+    // where that holds at least one column; each column is shown or named below.
+    random(400, &(grid(), 12_usize..140, any::<bool>()), |(grid, room, colour)| {
+        let marked: HashSet<(usize, usize)> = [(0, 0), (1, 1), (2, 0)].into();
+        let fit = Fit { marked: Some(&marked), colour, ..Fit::new(room) };
+        for shown in [fit.table(&grid, grid.rows.len() as u64), fit.vertical(&grid, grid.rows.len() as u64)] {
+            let widths: HashSet<usize> = shown.lines.iter().map(|line| width(&bare(line))).collect();
+            assert!(widths.len() <= 1, "{widths:?}\n{}", shown.lines.join("\n"));
+            assert!(
+                widths.iter().all(|width| *width <= room),
+                "{widths:?} of {room}\n{}",
+                shown.lines.join("\n")
+            );
+            assert!(
+                shown.lines.iter().all(|line| !bare(line).contains(char::is_control)),
+                "{:?}",
+                shown.lines
+            );
+        }
+        let table = fit.table(&grid, grid.rows.len() as u64);
+        if table.lines[1].contains("| … ") {
+            assert!(table.footer.join(" ").contains("not shown: "), "{table:?}");
+        }
+    });
+}
+
+#[test]
+fn charts_fit_and_keep_to_their_width() {
+    // Expected: no line is wider than the canvas, with colour or without, and colours do not change what is drawn as cells.
+    random(300, &(grid(), 20_usize..120, 0_usize..5), |(grid, room, kind)| {
+        let kinds = [
+            None,
+            Some(ChartKind::Line),
+            Some(ChartKind::Bar),
+            Some(ChartKind::Heat),
+            Some(ChartKind::Funnel),
+        ];
+        for colour in [false, true] {
+            if let Ok(lines) = draw(&grid, kinds[kind], &[], Canvas::new(room, colour)) {
+                for line in &lines {
+                    assert!(width(&bare(line)) <= room, "{} of {room}: {line}", width(&bare(line)));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn cut_texts_fit() {
+    random(500, &(any::<String>(), 0_usize..20), |(text, cells)| {
+        let text = footfall::repl::text::one_line(&text);
+        assert!(width(&cut(&text, cells)) <= cells);
+    });
+    assert_eq!(cut("中文文字", 5), "中文…");
+    assert_eq!(cut("中文文字", 4), "中…");
+    assert_eq!(cut("abc", 3), "abc");
+    assert_eq!(cut("👨‍👩‍👧 family", 3), "👨‍👩‍👧…");
+}
+
+fn rows(columns: &[(&str, Kind)], rows: &[&[&str]]) -> Grid {
+    let cell = |(text, (_, kind)): (&&str, &(&str, Kind))| match (*text, kind) {
+        ("-", _) => Cell::Null,
+        (text, Kind::Number) => Cell::number(text.parse().expect("a number")),
+        (text, _) => Cell::text(text),
+    };
+    Grid {
+        rows: rows.iter().map(|row| row.iter().zip(columns).map(cell).collect()).collect(),
+        ..Grid::new(columns)
+    }
+}
+
+#[test]
+fn a_wide_table() {
+    let columns = [
+        ("user_id", Kind::Text),
+        ("页面", Kind::Text),
+        ("views", Kind::Number),
+        ("referrer", Kind::Text),
+        ("scene", Kind::Number),
+    ];
+    let grid = rows(
+        &columns,
+        &[
+            &["o-0-5WypFB", "商品详情", "12", "pages/home/with/a/long/path", "1001"],
+            &["b", "-", "3", "", "1007"],
+        ],
+    );
+    let shown = Fit::new(48).table(&grid, 2);
+    assert_eq!(
+        shown.lines.join("\n"),
+        "\
++------------+----------+-------+---+-------+
+| user_id    | 页面     | views | … | scene |
++------------+----------+-------+---+-------+
+| o-0-5WypFB | 商品详情 |    12 | … |  1001 |
+| b          | NULL     |     3 | … |  1007 |
++------------+----------+-------+---+-------+"
+    );
+    assert_eq!(shown.footer, ["2 rows; 4 of 5 columns, not shown: referrer"]);
+    let shown = Fit::new(66).table(&grid, 2_470_000);
+    assert_eq!(shown.lines[3], "| o-0-5WypFB | 商品详情 |    12 | pages/home/with/a/lon… |  1001 |");
+    assert_eq!(shown.footer.join(" "), "2,470,000 rows (2.47 million), the first 2 shown");
+}
+
+#[test]
+fn bars_lines_heat_and_funnel() {
+    let canvas = Canvas::new(40, false);
+    let grid = rows(
+        &[("page", Kind::Text), ("visits", Kind::Number)],
+        &[&["首页", "8"], &["item", "4"], &["cart", "1"], &["x", "-"]],
+    );
+    assert_eq!(guess(&grid, None, &[]), Ok((ChartKind::Bar, vec![0, 1])));
+    let room = 40 - 4 - 4 - 2;
+    assert_eq!(
+        draw(&grid, None, &[], canvas).expect("a picture"),
+        [
+            "visits".to_string(),
+            format!("首页 {}    8", "█".repeat(room)),
+            format!("item {}{}    4", "█".repeat(room / 2), " ".repeat(room / 2)),
+            format!("cart {}▊{}    1", "█".repeat(3), " ".repeat(room - 4)),
+            format!("x    {} NULL", " ".repeat(room)),
+        ]
+    );
+    let triangle = rows(
+        &[("day", Kind::Date), ("offset", Kind::Number), ("users", Kind::Number)],
+        &[&["03-01", "0", "80"], &["03-01", "1", "40"], &["03-02", "0", "60"]],
+    );
+    assert_eq!(guess(&triangle, None, &[]), Ok((ChartKind::Heat, vec![0, 1, 2])));
+    assert_eq!(
+        draw(&triangle, None, &[], canvas).expect("a picture"),
+        ["day     0   1", "03-01 80█ 40▒", "03-02 60▓", "0 to 80"]
+    );
+    let steps = rows(
+        &[("step", Kind::Text), ("users", Kind::Number)],
+        &[&["view", "200"], &["cart", "50"], &["pay", "25"]],
+    );
+    assert_eq!(guess(&steps, None, &[]), Ok((ChartKind::Funnel, vec![0, 1])));
+    let picture = draw(&steps, None, &[], Canvas::new(80, false)).expect("a picture");
+    assert!(
+        picture[2].ends_with("25.0 %       25.0 %") && picture[3].ends_with("12.5 %       50.0 %"),
+        "{picture:#?}"
+    );
+    let days = rows(
+        &[("dt", Kind::Date), ("opens", Kind::Number)],
+        &[&["2026-03-01", "1"], &["2026-03-02", "5"], &["2026-03-03", "-"], &["2026-03-05", "2"]],
+    );
+    assert_eq!(guess(&days, None, &[]), Ok((ChartKind::Line, vec![0, 1])));
+    let picture = draw(&days, None, &[], canvas).expect("a picture");
+    assert_eq!(picture.len(), 1 + 12 + 2);
+    assert!(picture[14].contains("2026-03-01") && picture[14].contains("2026-03-05"), "{picture:#?}");
+    assert!(draw(&rows(&[("a", Kind::Text)], &[&["x"]]), None, &[], canvas).is_err());
+}
+
+#[test]
+fn rows_become_columns() {
+    let columns = [("day", Kind::Date), ("offset", Kind::Number), ("users", Kind::Number)];
+    let grid = rows(&columns, &[&["03-01", "10", "3"], &["03-01", "2", "4"], &["03-02", "2", "5"]]);
+    let turned = pivot(&grid, &[]).expect("three columns");
+    assert_eq!(turned.names(), ["day", "2", "10"]);
+    let texts: Vec<Vec<&str>> = turned.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
+    assert_eq!(texts, [["03-01", "4", "3"], ["03-02", "5", "NULL"]]);
+    let twice = rows(&columns, &[&["03-01", "2", "3"], &["03-01", "2", "4"]]);
+    assert!(pivot(&twice, &[]).expect_err("twice").contains("day = 03-01 and offset = 2"));
+    assert!(
+        pivot(&grid, &["day".into(), "ofset".into()]).expect_err("a slip").contains("did you mean 'offset'?")
+    );
+}
+
+#[test]
+fn changed_cells() {
+    let columns = [("page", Kind::Text), ("views", Kind::Number)];
+    let before = rows(&columns, &[&["a", "1"], &["b", "2"]]);
+    let now = rows(&columns, &[&["b", "2"], &["a", "3"], &["c", "1"]]);
+    let mut changed: Vec<(usize, usize)> = changes(&before, &now).into_iter().collect();
+    changed.sort_unstable();
+    assert_eq!(changed, [(1, 1), (2, 0), (2, 1)]);
+    assert!(changes(&before, &before.clone()).is_empty());
+}
+
+#[test]
+fn where_a_statement_ends() {
+    for text in [
+        "",
+        "  ",
+        "select 1;",
+        "select ';';",
+        "\\d",
+        "select 1; -- and\n",
+        "select $$;$$;",
+        "quit",
+        "select 1;;",
+    ] {
+        assert!(is_complete(text), "{text}");
+    }
+    for text in [
+        "select 1",
+        "select ';",
+        "select 1 -- ;",
+        "select /* ;",
+        "select $$;",
+        "select \";",
+        "select 1; select 2",
+    ] {
+        assert!(!is_complete(text), "{text}");
+    }
+    let sql = |text: &str| Input::Sql(text.to_string());
+    let command = |text: &str| Input::Command(text.to_string());
+    assert_eq!(
+        inputs("select 1; select ';'\n;\\chart bar\n-- a comment\n\\set x it's\nselect '\n\\d' ; \\q"),
+        [
+            sql("select 1;"),
+            sql("select ';'\n;"),
+            command("chart bar"),
+            command("set x it's"),
+            sql("select '\n\\d' ;"),
+            command("q")
+        ]
+    );
+    assert_eq!(inputs("-- title: x\nselect 1"), [sql("-- title: x\nselect 1")]);
+    assert_eq!(inputs("-- nothing\n"), []);
+}
+
+#[test]
+fn commands() {
+    let watch = |seconds, times, until: Option<&str>| {
+        Ok(Meta::Watch(Watch {
+            every: Duration::from_secs(seconds),
+            times,
+            until: until.map(str::to_string),
+        }))
+    };
+    let cases = [
+        ("d", Ok(Meta::Describe(None))),
+        ("d events;", Ok(Meta::Describe(Some("events".into())))),
+        ("df funnel", Ok(Meta::Functions(Some("funnel".into())))),
+        ("watch 5", watch(5, None, None)),
+        ("watch", watch(2, None, None)),
+        ("watch 1 10 until opens > 5", watch(1, Some(10), Some("opens > 5"))),
+        (
+            "chart heat day offset users",
+            Ok(Meta::Chart {
+                kind: Some(ChartKind::Heat),
+                columns: vec!["day".into(), "offset".into(), "users".into()],
+            }),
+        ),
+        ("chart dt", Ok(Meta::Chart { kind: None, columns: vec!["dt".into()] })),
+        ("x", Ok(Meta::Expanded(None))),
+        ("x auto", Ok(Meta::Expanded(Some(Expanded::Auto)))),
+        ("set day:date 2026-03-01", Ok(Meta::Set(Some(("day:date".into(), Some("2026-03-01".into())))))),
+        ("set name = 'it''s'", Ok(Meta::Set(Some(("name".into(), Some("it's".into())))))),
+        ("set name", Ok(Meta::Set(Some(("name".into(), None))))),
+        ("o 'a b.csv'", Ok(Meta::Output(Some("a b.csv".into())))),
+        (
+            "report pages -p from=2026-03-01 -pto=2026-03-02",
+            Ok(Meta::Report {
+                name: Some("pages".into()),
+                parameters: vec!["from=2026-03-01".into(), "to=2026-03-02".into()],
+            }),
+        ),
+        ("history 5", Ok(Meta::History(Some(5)))),
+        ("?", Ok(Meta::Help)),
+        ("q", Ok(Meta::Quit)),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(parse(line), expected, "{line}");
+    }
+    for (line, words) in [
+        ("sumary t", "did you mean 'summary'?"),
+        ("char", "did you mean 'chart'?"),
+        ("chart hat", "did you mean 'heat'?"),
+        ("watch soon", "'soon' is not a number of seconds"),
+        ("watch 5 0", "number of times"),
+        ("timing onn", "did you mean 'on'?"),
+        ("o 'a", "not closed"),
+        ("summary", "\\summary TABLE"),
+        ("report a b", "'b' is neither"),
+    ] {
+        let message = parse(line).expect_err(line);
+        assert!(message.contains(words), "{line}: {message}");
+    }
+}
+
+#[test]
+fn history_is_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let home = folder.path().display().to_string();
+    let variable = |name: &str| (name == "HOME").then(|| home.clone());
+    let path = history::path(variable).expect("a home");
+    assert_eq!(path, folder.path().join(".local/state/footfall/history"));
+    let state = |name: &str| (name == "XDG_STATE_HOME").then(|| home.clone());
+    assert_eq!(history::path(state), Some(folder.path().join("footfall/history")));
+    assert_eq!(history::read(&path).expect("no file is no error"), []);
+    let entry = |text: &str, rows| Entry {
+        at: 1_774_939_200,
+        took: Duration::from_millis(412),
+        rows,
+        outcome: Outcome::Done,
+        store: "shop".to_string(),
+        text: text.to_string(),
+    };
+    let entries = [entry("select\t1 as \"a\\n\"\nfrom x;", Some(31)), entry("\\d", None)];
+    for entry in &entries {
+        history::append(&path, entry).expect("a folder that can be written to");
+    }
+    assert_eq!(history::read(&path).expect("the file"), entries);
+}
+
+#[test]
+fn progress_never_falls_and_pagers_are_asked_for_long_answers() {
+    let mut progress = Progress::default();
+    let reading = |rows| Reading { rows, all_rows: 1_000_000, bytes: 5 << 20, memory: 80 << 20 };
+    let line = progress.line(Duration::from_secs(2), reading(500_000), 100);
+    assert_eq!(
+        line,
+        "2.0 s · 500,000 rows, 250,000 rows/s · 5.0 MB · memory 80.0 MB · 50 % · 2 s left · Ctrl-C cancels"
+    );
+    assert!(progress.line(Duration::from_secs(3), reading(400_000), 100).contains("50 %"));
+    assert!(width(&progress.line(Duration::from_secs(3), reading(400_000), 30)) <= 30);
+    let none = |_: &str| None;
+    assert_eq!(pager(10, 80, (80, 24), none), None);
+    assert_eq!(pager(24, 80, (80, 24), none).map(|words| words[0].clone()), Some("less".to_string()));
+    assert_eq!(pager(24, 80, (80, 24), |name| (name == "PAGER").then(|| "cat".to_string())), None);
+    assert_eq!(
+        pager(24, 80, (80, 24), |name| (name == "PAGER").then(|| "more -d".to_string())),
+        Some(vec!["more".into(), "-d".into()])
+    );
+}
