@@ -24,7 +24,10 @@ const USERS: [Option<&str>; 9] = [
     Some("z"),
 ];
 
-const QUESTIONS: [&str; 9] = [
+const PAGES: [Option<&str>; 6] =
+    [None, Some(""), Some("home"), Some("goods"), Some("pages/detail/one"), Some("pages/detail/two")];
+
+const QUESTIONS: [&str; 14] = [
     "SELECT u, count(*), sum(n), min(n), max(n), avg(n) FROM t GROUP BY u",
     "SELECT u, count(*) FILTER (WHERE n > 2), count(n), count(DISTINCT n) FROM t GROUP BY u",
     "SELECT DISTINCT u FROM t",
@@ -33,6 +36,13 @@ const QUESTIONS: [&str; 9] = [
     "SELECT k, u, bool_or(n > 3), max(k) FROM t GROUP BY k, u",
     "SELECT u, window_funnel(3, n, k = 1, k = 2), retention(k = 1, k = 2), uniq_up_to(2, k) FROM t GROUP BY u",
     "SELECT c, count(*) FROM (SELECT u, count(*) AS c FROM t WHERE n > 1 GROUP BY u) GROUP BY c",
+    // Rows come in order of u alone: the other keys are numbered.
+    "SELECT u, n, count(*), sum(k) FROM t GROUP BY u, n",
+    "SELECT p, u, count(*), max(n) FILTER (WHERE k > 1) FROM t GROUP BY p, u",
+    "SELECT n, u, p, count(*), count(DISTINCT k) FROM t GROUP BY n, u, p",
+    "SELECT u, n > 3, CAST(CAST(n AS INT) AS DATE), count(*), min(k) FROM t GROUP BY 1, 2, 3",
+    "SELECT DISTINCT u, p, n FROM t",
+    // Not these: an order inside of a group is asked for.
     "SELECT u, median(n), array_agg(n ORDER BY n) FROM t GROUP BY u",
 ];
 
@@ -108,10 +118,12 @@ fn load(engine: &Engine, rows: usize, batch: usize, users: &DataType) {
         let texts: StringArray = (0..rows).map(|_| USERS[random.below(USERS.len())]).collect();
         cast(&texts, users).expect("texts")
     };
+    let pages: StringArray = (0..rows).map(|_| PAGES[random.below(PAGES.len())]).collect();
+    let pages = cast(&pages, &DataType::Utf8View).expect("texts");
     let k: Int32Array = (0..rows).map(|_| Some(random.below(4) as i32).filter(|k| *k > 0)).collect();
     let n: Int64Array = (0..rows).map(|_| Some(random.below(6) as i64).filter(|n| *n > 0)).collect();
     let columns: Vec<(&str, ArrayRef, bool)> =
-        vec![("u", user, true), ("k", Arc::new(k), true), ("n", Arc::new(n), true)];
+        vec![("u", user, true), ("k", Arc::new(k), true), ("n", Arc::new(n), true), ("p", pages, true)];
     let all = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
     let order: Vec<SortColumn> =
         (0..2).map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None }).collect();

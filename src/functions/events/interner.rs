@@ -164,7 +164,7 @@ pub(crate) enum Values {
     },
     Text(Texts),
     Boolean(BooleanArray),
-    Signed(Int64Array),
+    Signed(Int64Array, Known),
     Unsigned(UInt64Array),
     Float(Float64Array),
 }
@@ -190,7 +190,11 @@ impl Values {
             DataType::Float32 | DataType::Float64 => {
                 Values::Float(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
             }
-            _ => Values::Signed(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()),
+            _ => {
+                let numbers = cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone();
+                let known = Known::of(numbers.len());
+                Values::Signed(numbers, known)
+            }
         })
     }
 
@@ -202,7 +206,7 @@ impl Values {
             }
             Values::Text(texts) => texts.array.is_null(row),
             Values::Boolean(array) => array.is_null(row),
-            Values::Signed(array) => array.is_null(row),
+            Values::Signed(array, _) => array.is_null(row),
             Values::Unsigned(array) => array.is_null(row),
             Values::Float(array) => array.is_null(row),
         }
@@ -226,7 +230,10 @@ impl Values {
             }
             Values::Text(texts) => texts.key(row, interner),
             Values::Boolean(array) => interner.intern(&[u8::from(array.value(row))]),
-            Values::Signed(array) => interner.intern(&(array.value(row) as u64 ^ SIGN).to_be_bytes()),
+            Values::Signed(array, known) => {
+                let value = array.value(row) as u64;
+                known.key(u128::from(value), || interner.intern(&(value ^ SIGN).to_be_bytes()))
+            }
             Values::Unsigned(array) => interner.intern(&array.value(row).to_be_bytes()),
             Values::Float(array) => interner.intern(&ordered(array.value(row).to_bits()).to_be_bytes()),
         }
@@ -236,27 +243,38 @@ impl Values {
 /// Texts, and the keys that some of them were given: equal views of one array are equal texts.
 pub(crate) struct Texts {
     array: StringViewArray,
-    /// A view and its key, where the hash of the view says; key 0 is none.
-    known: Vec<(u128, u32)>,
+    known: Known,
 }
 
 impl Texts {
     fn new(array: StringViewArray) -> Self {
-        // Small enough for the processor's first cache; over a window frame there is a row at a time.
-        let known = array.len().next_power_of_two().min(512);
-        Self { array, known: vec![(0, 0); known] }
+        let known = Known::of(array.len());
+        Self { array, known }
     }
 
     fn key(&mut self, row: usize, interner: &mut Interner) -> Result<u32> {
-        let view = self.array.views()[row];
-        let hash = (view as u64 ^ (view >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let place = hash as usize & (self.known.len() - 1);
-        let (known, key) = self.known[place];
-        if key != 0 && known == view {
+        self.known.key(self.array.views()[row], || interner.intern(self.array.value(row).as_bytes()))
+    }
+}
+
+/// What stands for a value, and its key, where the hash of the former says; key 0 is none.
+pub(crate) struct Known(Vec<(u128, u32)>);
+
+impl Known {
+    fn of(rows: usize) -> Self {
+        // Small enough for the processor's first cache; over a window frame there is a row at a time.
+        Self(vec![(0, 0); rows.next_power_of_two().min(512)])
+    }
+
+    fn key(&mut self, value: u128, find: impl FnOnce() -> Result<u32>) -> Result<u32> {
+        let hash = (value as u64 ^ (value >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let place = hash as usize & (self.0.len() - 1);
+        let (known, key) = self.0[place];
+        if key != 0 && known == value {
             return Ok(key);
         }
-        let key = interner.intern(self.array.value(row).as_bytes())?;
-        self.known[place] = (view, key);
+        let key = find()?;
+        self.0[place] = (value, key);
         Ok(key)
     }
 }

@@ -22,6 +22,6 @@ mod streamed;
 
 pub(crate) use self::event::Event;
 pub(crate) use self::function::{AnswerColumn, EventAggregate, EventFunction};
-pub(crate) use self::interner::is_keyable;
+pub(crate) use self::interner::{Interner, Values, is_keyable};
 pub(crate) use self::payloads::{PayloadColumn, PayloadKind, Payloads};
 pub(crate) use self::reader::{EventReader, Keep};

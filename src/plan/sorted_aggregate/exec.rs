@@ -21,9 +21,10 @@ use datafusion::physical_plan::{
 };
 
 use super::stream::SortedAggregateStream;
+use super::within::can_be_numbered;
 use crate::error::footfall_internal_err;
 
-/// An aggregation of one phase over rows in order of its groups.
+/// An aggregation of one phase over rows in order of its groups, or of some of its keys.
 #[derive(Debug, Clone)]
 pub(crate) struct SortedAggregateExec {
     aggregate: Arc<AggregateExec>,
@@ -31,15 +32,12 @@ pub(crate) struct SortedAggregateExec {
 }
 
 impl SortedAggregateExec {
-    /// The operator that gives what `aggregate` gives; `None` where groups do not come one after the other, where states
-    /// are asked for, or where rows must come in an order within a group.
+    /// The operator that gives what `aggregate` gives; `None` where groups do not come one after the other, nor in order of some
+    /// keys while the others can be numbered, where states are asked for, or where rows must come in an order within a group.
     pub(crate) fn of(aggregate: &AggregateExec) -> Option<Self> {
         let is_answer = matches!(aggregate.mode(), AggregateMode::Single | AggregateMode::SinglePartitioned);
         let groups = aggregate.group_expr();
-        let is_sorted = aggregate.input_order_mode() == &InputOrderMode::Sorted
-            && groups.is_single()
-            && !groups.is_empty()
-            && group_order(aggregate).is_some();
+        let is_sorted = groups.is_single() && !groups.is_empty() && group_order(aggregate).is_some();
         let is_possible = is_answer
             && is_sorted
             && aggregate.limit_options().is_none()
@@ -58,15 +56,22 @@ impl SortedAggregateExec {
     }
 }
 
-/// The order in which groups come: the longest order of the input that consists of all group expressions.
-fn group_order(aggregate: &AggregateExec) -> Option<LexRequirement> {
+/// The order in which groups come, and the places of the keys that it is about; the others can be numbered.
+fn group_order(aggregate: &AggregateExec) -> Option<(LexRequirement, Vec<usize>)> {
+    let ordered = match aggregate.input_order_mode() {
+        InputOrderMode::Sorted => aggregate.group_expr().expr().len(),
+        InputOrderMode::PartiallySorted(places) => places.len(),
+        InputOrderMode::Linear => return None,
+    };
     let groups = aggregate.group_expr().input_exprs();
-    let properties = aggregate.input().equivalence_properties();
-    let (order, places) = properties.find_longest_permutation(&groups).ok()?;
-    if places.len() < groups.len() {
-        return None;
-    }
-    LexRequirement::new(order.into_iter().map(PhysicalSortRequirement::from))
+    let input = aggregate.input();
+    let (order, places) = input.equivalence_properties().find_longest_permutation(&groups).ok()?;
+    let schema = input.schema();
+    let mut others = groups.iter().enumerate().filter(|(place, _)| !places.contains(place));
+    let is_possible = places.len() == ordered
+        && others.all(|(_, key)| key.data_type(&schema).is_ok_and(|data_type| can_be_numbered(&data_type)));
+    let order = LexRequirement::new(order.into_iter().map(PhysicalSortRequirement::from));
+    order.filter(|_| is_possible).map(|order| (order, places))
 }
 
 impl DisplayAs for SortedAggregateExec {
@@ -103,7 +108,7 @@ impl ExecutionPlan for SortedAggregateExec {
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![group_order(&self.aggregate).map(OrderingRequirements::new)]
+        vec![group_order(&self.aggregate).map(|(order, _)| OrderingRequirements::new(order))]
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
@@ -142,8 +147,17 @@ impl ExecutionPlan for SortedAggregateExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.aggregate.input().execute(partition, Arc::clone(&context))?;
-        let stream =
-            SortedAggregateStream::try_new(&self.aggregate, input, &self.metrics, partition, &context)?;
+        let Some((_, ordered)) = group_order(&self.aggregate) else {
+            return footfall_internal_err!("an aggregation has lost the order of its groups");
+        };
+        let stream = SortedAggregateStream::try_new(
+            &self.aggregate,
+            ordered,
+            input,
+            &self.metrics,
+            partition,
+            &context,
+        )?;
         Ok(Box::pin(cooperative(stream)))
     }
 

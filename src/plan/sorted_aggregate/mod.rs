@@ -1,4 +1,5 @@
-//! GROUP BY over rows that come group after group: each row is compared with the one before it, and nothing is hashed.
+//! GROUP BY over rows that come group after group: each row is compared with the one before it, and nothing is hashed. Where they
+//! come in order of some of the keys only, of the user but not of the page, groups are known by numbers of the others.
 //!
 //! ```text
 //! before                                              after
@@ -11,6 +12,7 @@
 mod exec;
 mod keys;
 mod stream;
+mod within;
 
 use std::sync::Arc;
 

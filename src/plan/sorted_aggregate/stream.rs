@@ -50,6 +50,7 @@ struct Call {
 impl SortedAggregateStream {
     pub(super) fn try_new(
         aggregate: &AggregateExec,
+        ordered: Vec<usize>,
         input: SendableRecordBatchStream,
         metrics: &ExecutionPlanMetricsSet,
         partition: usize,
@@ -63,13 +64,14 @@ impl SortedAggregateStream {
             })
         });
         let batch_size = context.session_config().batch_size();
+        let group_by = aggregate.group_expr().input_exprs();
         Ok(Self {
             schema: aggregate.schema(),
             input,
             is_done: false,
-            group_by: aggregate.group_expr().input_exprs(),
+            keys: Keys::new(ordered, group_by.len()),
+            group_by,
             calls: calls.collect::<Result<_>>()?,
-            keys: Keys::default(),
             indices: vec![],
             enough: FIRST_BATCH.min(batch_size),
             batch_size,
@@ -105,7 +107,7 @@ impl SortedAggregateStream {
 
     /// The complete groups where there are enough of them, or where there is no memory for more.
     fn emit_enough(&mut self) -> Result<Option<RecordBatch>> {
-        let complete = self.keys.groups().saturating_sub(1);
+        let complete = self.keys.complete();
         if complete >= self.enough {
             self.enough = (self.enough * 2).min(self.batch_size);
             return self.emit(complete.min(self.batch_size)).map(Some);
@@ -169,7 +171,7 @@ impl Stream for SortedAggregateStream {
         if let Poll::Ready(Some(Err(_))) = &poll {
             // What is left would be counted without the rows that failed.
             self.is_done = true;
-            self.keys = Keys::default();
+            self.keys = Keys::new(vec![], 0);
             self.calls.clear();
         }
         self.metrics.record_poll(poll)
