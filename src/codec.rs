@@ -27,8 +27,8 @@ use datafusion_proto::protobuf::{PhysicalExprNode, PhysicalPlanNode, PhysicalSor
 use prost::Message;
 
 use crate::functions::sessions::InfoFields;
+use crate::plan::keyed_aggregate::KeyedAggregateExec;
 use crate::plan::sessionize::{SessionWindow, SessionizeExec};
-use crate::plan::sorted_aggregate::SortedAggregateExec;
 #[cfg(feature = "store")]
 use crate::tables::{InSegment, SegmentUsers, ShardScanExec};
 
@@ -51,7 +51,7 @@ impl PhysicalExtensionCodec for FootfallCodec {
                 let context = PhysicalPlanDecodeContext::new(ctx, self);
                 Ok(Arc::new(node.into_plan(inputs, &context, proto_converter)?))
             }
-            Some(Operator::SortedAggregate(node)) => {
+            Some(Operator::KeyedAggregate(node)) => {
                 let context = PhysicalPlanDecodeContext::new(ctx, self);
                 node.into_plan(inputs, &context, proto_converter)
             }
@@ -135,8 +135,8 @@ impl FootfallCodec {
         if let Some(plan) = plan.downcast_ref::<SessionizeExec>() {
             return Ok(Operator::Sessionize(SessionizeNode::of_plan(plan, self, converter)?));
         }
-        if let Some(plan) = plan.downcast_ref::<SortedAggregateExec>() {
-            return Ok(Operator::SortedAggregate(SortedAggregateNode::of_plan(plan, self, converter)?));
+        if let Some(plan) = plan.downcast_ref::<KeyedAggregateExec>() {
+            return Ok(Operator::KeyedAggregate(KeyedAggregateNode::of_plan(plan, self, converter)?));
         }
         #[cfg(feature = "store")]
         if let Some(plan) = plan.downcast_ref::<ShardScanExec>() {
@@ -159,19 +159,19 @@ enum Operator {
     #[prost(message, tag = "2")]
     ShardScan(Box<ShardScanNode>),
     #[prost(message, tag = "3")]
-    SortedAggregate(SortedAggregateNode),
+    KeyedAggregate(KeyedAggregateNode),
 }
 
 /// The aggregation as DataFusion writes it, over an empty input in place of its own.
 #[derive(Clone, PartialEq, Message)]
-struct SortedAggregateNode {
+struct KeyedAggregateNode {
     #[prost(bytes, tag = "1")]
     aggregate: Vec<u8>,
 }
 
-impl SortedAggregateNode {
+impl KeyedAggregateNode {
     fn of_plan(
-        plan: &SortedAggregateExec,
+        plan: &KeyedAggregateExec,
         codec: &dyn PhysicalExtensionCodec,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Self> {
@@ -192,7 +192,7 @@ impl SortedAggregateNode {
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
         let aggregate = converter.proto_to_execution_plan(&node, context)?;
         let aggregate = replace_children(aggregate, inputs.to_vec())?;
-        Ok(match aggregate.downcast_ref::<AggregateExec>().and_then(SortedAggregateExec::of) {
+        Ok(match aggregate.downcast_ref::<AggregateExec>().and_then(KeyedAggregateExec::of) {
             Some(sorted) => Arc::new(sorted),
             None => aggregate,
         })

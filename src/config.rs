@@ -20,6 +20,9 @@ extensions_options! {
         /// Group rows that come in order of their groups by comparing each with the one before it.
         /// Off: by a hash table. For comparison only.
         pub sorted_aggregates: bool, default = true
+        /// Number the texts by which rows without an order are grouped, before the groups of several threads are put together.
+        /// Off: by a hash table. For comparison only.
+        pub numbered_aggregates: bool, default = true
         /// Refuse all that does more than read: tables, rows, files and settings stay as they are. Once on it stays on, because
         /// `SET` is refused, too.
         pub read_only: bool, default = false

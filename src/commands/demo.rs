@@ -91,6 +91,7 @@ fn next(folder: &Path) -> String {
     let shown = shell(&folder.display().to_string());
     format!(
         "\nOpen {shown}/page/shop/index.html and {shown}/page/nasa/index.html in a browser.\n\nTry next\n\n  \
+         footfall repl --store {shown}/shop\n  \
          footfall sql --store {shown}/shop \"show tables\"\n  \
          footfall sql --store {shown}/shop \"select * from sessions limit 5\"\n  \
          footfall sql \"select visitor, count(*) from '{shown}/nasa_ksc_19950801.parquet' group by 1 order by 2 desc limit 5\"\n  \

@@ -14,6 +14,7 @@ pub(crate) mod call;
 pub(crate) mod conditions;
 pub(crate) mod events;
 pub(crate) mod folds;
+pub(crate) mod interner;
 pub(crate) mod options;
 pub(crate) mod row_value;
 pub(crate) mod states;

@@ -1,9 +1,10 @@
 //! What the planner learns from us: one ordered list of rules for each stage, and the operators they put into plans.
 
 pub(crate) mod bound_days;
+pub(crate) mod keyed_aggregate;
 pub(crate) mod prepare_window_calls;
 pub(crate) mod sessionize;
-pub(crate) mod sorted_aggregate;
+
 pub(crate) mod stream_events;
 pub(crate) mod stream_sessions;
 pub(crate) mod table_forms;
@@ -41,6 +42,6 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
         // After it: where sessions are streamed, an aggregation above them may have gained an order.
         Arc::new(stream_events::StreamEvents),
         // Last: it takes what the rules before it made of an aggregation.
-        Arc::new(sorted_aggregate::SortedAggregates),
+        Arc::new(keyed_aggregate::KeyedAggregates),
     ]
 }

@@ -27,6 +27,7 @@ mod generate; // made-up traffic is always the same
 mod golden_reports; // reports, byte for byte
 mod inputs; // compressed files, patterns, stdin, nested columns
 mod keeping; // verify, vacuum, compaction, what changed
+mod keyed_aggregates; // groups known by the order or by the numbers of their keys
 mod landing; // what lands, what does not, and why
 mod laws; // split, order, batches and partitions do not show in an aggregate
 mod layouts; // files, shards and partitions do not show in a scan
@@ -58,7 +59,7 @@ mod schema_growth; // new columns, wider numbers, clashes
 mod segments; // views that stay, and the users they name
 mod shuffled; // rows in another order, in other files, twice
 mod sizes; // what an aggregate says it holds
-mod sorted_aggregates; // groups that come one after the other
+
 mod streamed; // users one after the other
 mod tidy; // house rules
 mod users; // profiles

@@ -13,7 +13,6 @@ mod buffer;
 mod event;
 mod function;
 mod groups;
-mod interner;
 mod pages;
 mod payloads;
 mod reader;
@@ -22,6 +21,5 @@ mod streamed;
 
 pub(crate) use self::event::Event;
 pub(crate) use self::function::{AnswerColumn, EventAggregate, EventFunction};
-pub(crate) use self::interner::{Interner, Values, is_keyable};
 pub(crate) use self::payloads::{PayloadColumn, PayloadKind, Payloads};
 pub(crate) use self::reader::{EventReader, Keep};

@@ -10,8 +10,8 @@ use datafusion::common::{Result, exec_err};
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
-use super::interner::{Interner, Values};
 use crate::functions::bytes;
+use crate::functions::interner::{Interner, Values};
 use crate::functions::row_value::RowValue;
 
 /// One value that events carry: where it stands in a call, and what it is.

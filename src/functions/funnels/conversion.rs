@@ -21,8 +21,9 @@ use super::nearest_base::NearestBase;
 use crate::functions::call::{self, Arguments};
 use crate::functions::conditions::{self, Conditions};
 use crate::functions::events::{
-    AnswerColumn, Event, EventFunction, EventReader, Keep, PayloadColumn, PayloadKind, Payloads, is_keyable,
+    AnswerColumn, Event, EventFunction, EventReader, Keep, PayloadColumn, PayloadKind, Payloads,
 };
+use crate::functions::interner::is_keyable;
 use crate::functions::options::constant;
 use crate::functions::time::{TimeType, Window};
 

@@ -25,8 +25,9 @@ use super::{empty_list, offsets};
 use crate::functions::call::{self, Arguments};
 use crate::functions::conditions::Conditions;
 use crate::functions::events::{
-    AnswerColumn, Event, EventFunction, EventReader, Keep, PayloadColumn, PayloadKind, Payloads, is_keyable,
+    AnswerColumn, Event, EventFunction, EventReader, Keep, PayloadColumn, PayloadKind, Payloads,
 };
+use crate::functions::interner::is_keyable;
 use crate::functions::options::Options;
 use crate::functions::row_value::RowValue;
 use crate::functions::time::{TimeType, Window};

@@ -25,8 +25,9 @@ use crate::error::did_you_mean;
 use crate::functions::call::{self, Arguments};
 use crate::functions::conditions::{self, Conditions, MAX_CONDITIONS};
 use crate::functions::events::{
-    AnswerColumn, Event, EventFunction, EventReader, Keep, PayloadColumn, PayloadKind, Payloads, is_keyable,
+    AnswerColumn, Event, EventFunction, EventReader, Keep, PayloadColumn, PayloadKind, Payloads,
 };
+use crate::functions::interner::is_keyable;
 use crate::functions::options::constant;
 use crate::functions::row_value::RowValue;
 use crate::functions::time::TimeType;

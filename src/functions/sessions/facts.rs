@@ -7,7 +7,6 @@ use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::Result;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::options::SessionSpec;
 use super::sessionizer::{Event, Row};
@@ -64,7 +63,6 @@ impl Facts {
 pub(crate) struct VisitFacts {
     pub(crate) is_page: BooleanBuffer,
     pub(crate) pages: StringViewArray,
-    hashes: Hashes,
     hide_show: HideShow,
 }
 
@@ -84,17 +82,7 @@ impl VisitFacts {
             (None, None) => HideShow::Events,
             (hide, show) => HideShow::Flags(hide.map(flags).transpose()?, show.map(flags).transpose()?),
         };
-        Ok(Self { is_page: page_rows(spec, inputs)?, hashes: Hashes::new(page)?, pages, hide_show })
-    }
-
-    pub(crate) fn page_hash(&self, i: usize) -> Option<u64> {
-        if self.pages.is_null(i) {
-            return None;
-        }
-        Some(match &self.hashes {
-            Hashes::OfDictionary { keys, hashes } => hashes[keys[i]],
-            Hashes::OfRows => xxh3_64(self.pages.value(i).as_bytes()),
-        })
+        Ok(Self { is_page: page_rows(spec, inputs)?, pages, hide_show })
     }
 
     /// Whether the row sends the app to the background, and whether it brings it back.
@@ -128,23 +116,6 @@ pub(super) fn users(spec: &SessionSpec, inputs: &[ArrayRef]) -> Result<StringVie
     match user.data_type() {
         integer if integer.is_integer() => text(&cast(user, &DataType::Utf8)?),
         _ => text(user),
-    }
-}
-
-/// A page in a dictionary is hashed once, not once a row.
-enum Hashes {
-    OfDictionary { keys: Vec<usize>, hashes: Vec<u64> },
-    OfRows,
-}
-
-impl Hashes {
-    fn new(page: &ArrayRef) -> Result<Self> {
-        let Some(dictionary) = page.as_any_dictionary_opt().filter(|pages| !pages.values().is_empty()) else {
-            return Ok(Hashes::OfRows);
-        };
-        let values = text(dictionary.values())?;
-        let hashes = values.iter().map(|page| xxh3_64(page.unwrap_or_default().as_bytes())).collect();
-        Ok(Hashes::OfDictionary { keys: dictionary.normalized_keys(), hashes })
     }
 }
 

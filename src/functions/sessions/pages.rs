@@ -26,15 +26,6 @@ impl Pages {
         }
     }
 
-    pub(super) fn is_same(&self, a: u64, b: u64) -> bool {
-        match (self.locate(a), self.locate(b)) {
-            (Some((batch_a, a)), Some((batch_b, b))) => {
-                self.batches[batch_a].1.value(a) == self.batches[batch_b].1.value(b)
-            }
-            _ => false,
-        }
-    }
-
     /// The pages of `rows`, NULL for [`NO_ROW`].
     pub(super) fn take(&self, rows: &[u64]) -> Result<ArrayRef> {
         let null = new_null_array(&DataType::Utf8View, 1);

@@ -20,6 +20,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::Documentation;
 
@@ -31,6 +32,7 @@ use super::sessionizer::Sessionizer;
 use super::visits::{VisitRow, VisitTracker};
 use super::{SessionFunction, unordered, user_runs};
 use crate::error::footfall_internal_err;
+use crate::functions::interner::{Interner, NULL, Values};
 
 const FUNCTION: SessionFunction = SessionFunction::Info;
 
@@ -42,12 +44,17 @@ pub(crate) struct InfoRunner {
     machine: Sessionizer,
     tracker: VisitTracker,
     pages: Pages,
+    /// Numbers of pages, where the depth is asked for: two pages of a session are equal if their numbers are.
+    numbers: Option<Interner>,
     /// Which rows of each batch have a time, for batches where some have none.
     times: VecDeque<(u64, Option<NullBuffer>)>,
     last_ts: Option<i64>,
     pushed: u64,
     taken: u64,
 }
+
+/// Pages are numbered anew at the next session once the old numbers take more bytes than this.
+const MOST_BYTES: usize = 16 << 20;
 
 const PAGE_FIELDS: [InfoField; 3] = [InfoField::EntryPage, InfoField::ExitPage, InfoField::NextPage];
 
@@ -59,6 +66,7 @@ impl InfoRunner {
             spec,
             needed,
             pages: Pages::default(),
+            numbers: None,
             times: VecDeque::new(),
             last_ts: None,
             pushed: 0,
@@ -70,10 +78,14 @@ impl InfoRunner {
         let facts = Facts::new(&self.spec, inputs)?;
         let visits = VisitFacts::new(&self.spec, inputs)?;
         let rows = facts.ts.len();
-        let has_depth = self.needed.contains(InfoField::Depth);
-        if has_depth || self.needed.any(&PAGE_FIELDS) {
+        if self.needed.any(&PAGE_FIELDS) {
             self.pages.push(self.pushed, visits.pages.clone());
         }
+        let page: ArrayRef = Arc::new(visits.pages.clone());
+        let mut pages = match self.needed.contains(InfoField::Depth) {
+            true => Some(Values::new(&page)?),
+            false => None,
+        };
         self.times.push_back((self.pushed, facts.ts.nulls().cloned()));
         for (is_new, run) in user_runs(user_starts, rows) {
             if is_new {
@@ -92,11 +104,11 @@ impl InfoRunner {
                 self.last_ts = Some(row.ts);
                 let is_page = visits.is_page.value(i);
                 let (hide, show) = visits.hide_show(&facts, i);
-                let visit = VisitRow {
+                let mut visit = VisitRow {
                     row: self.pushed + i as u64,
                     ts: row.ts,
                     is_page,
-                    page_hash: if is_page && has_depth { visits.page_hash(i) } else { None },
+                    page: None,
                     hide,
                     show,
                     scene: row.scene,
@@ -104,8 +116,17 @@ impl InfoRunner {
                 if self.machine.push(&row) {
                     let day = self.machine.day(row.ts);
                     self.tracker.start_session(&visit, day);
+                    if self.numbers.as_ref().is_some_and(|numbers| numbers.size() > MOST_BYTES) {
+                        // Nobody compares pages of two sessions.
+                        self.numbers = None;
+                        pages = Some(Values::new(&page)?);
+                    }
                 }
-                self.tracker.push(&visit, |a, b| self.pages.is_same(a, b));
+                if let (true, Some(pages)) = (is_page, &mut pages) {
+                    let numbers = self.numbers.get_or_insert_with(|| Interner::new(DataType::Utf8View));
+                    visit.page = Some(pages.key(i, numbers)?).filter(|number| *number != NULL);
+                }
+                self.tracker.push(&visit);
             }
         }
         self.pushed += rows as u64;
@@ -147,7 +168,7 @@ impl InfoRunner {
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.tracker.size() + self.pages.size()
+        self.tracker.size() + self.pages.size() + self.numbers.as_ref().map_or(0, Interner::size)
     }
 }
 

@@ -9,10 +9,10 @@
 //! record a session and one a visit, and rows only as positions: the caller lays the records over its rows when it hands
 //! them on. O(1) a row for sessions of any length. No Arrow, no DataFusion.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 use std::ops::Range;
+
+use hashbrown::HashSet;
 
 use super::unit::Unit;
 
@@ -69,8 +69,9 @@ pub(crate) struct VisitRow {
     pub(crate) row: u64,
     pub(crate) ts: i64,
     pub(crate) is_page: bool,
-    /// Of a page row's page, `None` where that is NULL or nobody asks for the depth.
-    pub(crate) page_hash: Option<u64>,
+    /// Number of a page row's page, the same one for equal pages of a session; `None` where that is NULL or nobody asks for
+    /// the depth.
+    pub(crate) page: Option<u32>,
     pub(crate) hide: bool,
     pub(crate) show: bool,
     pub(crate) scene: Option<i32>,
@@ -132,8 +133,8 @@ impl VisitTracker {
         });
     }
 
-    /// A row of the open session. `same` tells whether the pages of two rows are equal: equal hashes do not prove it.
-    pub(crate) fn push(&mut self, row: &VisitRow, same: impl Fn(u64, u64) -> bool) {
+    /// A row of the open session.
+    pub(crate) fn push(&mut self, row: &VisitRow) {
         if row.is_page {
             self.stop_clock(row.ts);
         }
@@ -150,9 +151,7 @@ impl VisitTracker {
             session.exit = Some(row.row);
             self.visits.push_back(Visit { row: row.row, stay_ms: 0 });
             self.clock = Some(Clock { running_since: Some(row.ts), stay: 0 });
-            if let Some(hash) = row.page_hash
-                && self.pages.insert(hash, row.row, same)
-            {
+            if row.page.is_some_and(|page| self.pages.insert(page)) {
                 session.depth = session.depth.saturating_add(1);
             }
         }
@@ -248,75 +247,38 @@ impl Clock {
 /// The different pages of one session. Most sessions have a handful, for which a scan beats any table.
 #[derive(Debug, Default)]
 struct DistinctPages {
-    /// Hash and row of each page, as long as there are few.
-    few: Vec<(u64, u64)>,
-    many: HashMap<u64, u64, BuildHasherDefault<AlreadyHashed>>,
-    /// Pages whose hash another page in `many` has.
-    collided: Vec<(u64, u64)>,
+    /// As long as there are few.
+    few: Vec<u32>,
+    many: HashSet<u32>,
 }
 
 const FEW: usize = 16;
 
 impl DistinctPages {
     /// Whether the page was not there yet.
-    fn insert(&mut self, hash: u64, row: u64, same: impl Fn(u64, u64) -> bool) -> bool {
-        let known = |(h, r): &(u64, u64)| *h == hash && same(*r, row);
-        if self.many.is_empty() {
-            if self.few.iter().any(known) {
-                return false;
-            }
-            if self.few.len() < FEW {
-                self.few.push((hash, row));
-                return true;
-            }
-            for (hash, row) in std::mem::take(&mut self.few) {
-                self.insert_many(hash, row);
-            }
-        } else if self.many.get(&hash).is_some_and(|r| same(*r, row)) || self.collided.iter().any(known) {
+    fn insert(&mut self, page: u32) -> bool {
+        if !self.many.is_empty() {
+            return self.many.insert(page);
+        }
+        if self.few.contains(&page) {
             return false;
         }
-        self.insert_many(hash, row);
-        true
-    }
-
-    fn insert_many(&mut self, hash: u64, row: u64) {
-        match self.many.entry(hash) {
-            Entry::Occupied(_) => self.collided.push((hash, row)),
-            Entry::Vacant(place) => {
-                place.insert(row);
-            }
+        if self.few.len() < FEW {
+            self.few.push(page);
+            return true;
         }
+        self.many.extend(self.few.drain(..));
+        self.many.insert(page)
     }
 
     fn clear(&mut self) {
         self.few.clear();
         if !self.many.is_empty() {
-            self.many = HashMap::default();
-            self.collided = vec![];
+            self.many = HashSet::default();
         }
     }
 
     fn size(&self) -> usize {
-        (self.few.capacity() + self.many.capacity() + self.collided.capacity()) * size_of::<(u64, u64)>()
-    }
-}
-
-/// Keys are hashes already.
-#[derive(Debug, Default)]
-struct AlreadyHashed(u64);
-
-impl Hasher for AlreadyHashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+        self.few.capacity() * size_of::<u32>() + self.many.allocation_size()
     }
 }

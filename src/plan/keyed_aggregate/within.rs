@@ -15,9 +15,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
-use hashbrown::HashMap;
 
-use crate::functions::events::{Interner, Values, is_keyable};
+use super::pairs::Pairs;
+use crate::functions::interner::{Interner, Values, is_keyable};
 
 /// Numbers are given anew at the next run once the old ones take more bytes than this.
 const MOST_BYTES: usize = 16 << 20;
@@ -29,8 +29,8 @@ pub(super) struct Within {
     ordered: Vec<usize>,
     others: Vec<usize>,
     interners: Vec<Interner>,
-    /// Numbers of the values of some keys, and one more, by the number of the former and that of the latter.
-    pairs: Vec<HashMap<(u32, u32), u32>>,
+    /// Numbers of the values of some keys and one more.
+    pairs: Vec<Pairs>,
     /// By the number of the other keys: the last group that had them, counted from 1; 0 is none.
     last: Vec<u64>,
     /// All groups so far, those before the run, and those that were given out.
@@ -72,7 +72,7 @@ impl Within {
 
     pub(super) fn size(&self) -> usize {
         let interners: usize = self.interners.iter().map(Interner::size).sum();
-        let pairs: usize = self.pairs.iter().map(HashMap::allocation_size).sum();
+        let pairs: usize = self.pairs.iter().map(Pairs::size).sum();
         interners + pairs + self.last.capacity() * size_of::<u64>()
     }
 
@@ -97,6 +97,15 @@ impl Within {
                 }
             }
             let number = self.number(&mut values, row)? as usize;
+            if self.ordered.is_empty() && !self.pairs.is_empty() {
+                // One run, and pairs are numbered as groups are.
+                if number as u64 == self.groups {
+                    self.groups += 1;
+                    new.push(row);
+                }
+                indices.push((number as u64 - self.given) as usize);
+                continue;
+            }
             if number >= self.last.len() {
                 self.last.resize(number + 1, 0);
             }
@@ -116,7 +125,7 @@ impl Within {
         if self.interners.is_empty() {
             let data_type = |key: &usize| Interner::new(keys[*key].data_type().clone());
             self.interners = self.others.iter().map(data_type).collect();
-            self.pairs = vec![HashMap::new(); self.others.len().saturating_sub(1)];
+            self.pairs = self.others.iter().skip(1).map(|_| Pairs::new()).collect();
         }
         self.others.iter().map(|key| Values::new(&keys[*key])).collect()
     }
@@ -131,8 +140,7 @@ impl Within {
         let mut keys = values.iter_mut().zip(&mut self.interners).map(|(values, keys)| values.key(row, keys));
         let mut number = keys.next().transpose()?.unwrap_or(0);
         for (key, pairs) in keys.zip(&mut self.pairs) {
-            let next = pairs.len() as u32;
-            number = *pairs.entry((number, key?)).or_insert(next);
+            number = pairs.number(number, key?);
         }
         Ok(number)
     }

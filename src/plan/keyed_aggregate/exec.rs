@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -20,72 +21,100 @@ use datafusion::physical_plan::{
     InputDistributionRequirements, InputOrderMode, PlanProperties, StatisticsArgs,
 };
 
-use super::stream::SortedAggregateStream;
+use super::stream::KeyedAggregateStream;
 use super::within::can_be_numbered;
 use crate::error::footfall_internal_err;
 
-/// An aggregation of one phase over rows in order of its groups, or of some of its keys.
+/// An aggregation whose groups are known by the order or by the numbers of their keys.
 #[derive(Debug, Clone)]
-pub(crate) struct SortedAggregateExec {
+pub(crate) struct KeyedAggregateExec {
     aggregate: Arc<AggregateExec>,
+    way: Way,
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl SortedAggregateExec {
-    /// The operator that gives what `aggregate` gives; `None` where groups do not come one after the other, nor in order of some
-    /// keys while the others can be numbered, where states are asked for, or where rows must come in an order within a group.
+/// By what a group is known.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// One phase, over rows in this order of the keys at these places; the others are numbered.
+    Sorted { order: LexRequirement, places: Vec<usize> },
+    /// The first of two phases, over rows in no order: all keys are numbered.
+    Numbered,
+}
+
+impl KeyedAggregateExec {
+    /// The operator that gives what `aggregate` gives; `None` where there is no such way, or where rows must come in an order
+    /// within a group.
     pub(crate) fn of(aggregate: &AggregateExec) -> Option<Self> {
-        let is_answer = matches!(aggregate.mode(), AggregateMode::Single | AggregateMode::SinglePartitioned);
         let groups = aggregate.group_expr();
-        let is_sorted = groups.is_single() && !groups.is_empty() && group_order(aggregate).is_some();
-        let is_possible = is_answer
-            && is_sorted
+        let is_possible = groups.is_single()
+            && !groups.is_empty()
             && aggregate.limit_options().is_none()
             && aggregate.dynamic_expressions_produced().is_empty()
             && aggregate
                 .aggr_expr()
                 .iter()
                 .all(|function| function.order_bys().is_empty() && function.groups_accumulator_supported());
-        is_possible
-            .then(|| Self { aggregate: Arc::new(aggregate.clone()), metrics: ExecutionPlanMetricsSet::new() })
+        let way = way(aggregate).filter(|_| is_possible)?;
+        Some(Self { aggregate: Arc::new(aggregate.clone()), way, metrics: ExecutionPlanMetricsSet::new() })
     }
 
     /// The aggregation as DataFusion's own operator would run it.
     pub(crate) fn aggregate(&self) -> &Arc<AggregateExec> {
         &self.aggregate
     }
+
+    pub(crate) fn way(&self) -> &Way {
+        &self.way
+    }
 }
 
-/// The order in which groups come, and the places of the keys that it is about; the others can be numbered.
-fn group_order(aggregate: &AggregateExec) -> Option<(LexRequirement, Vec<usize>)> {
-    let ordered = match aggregate.input_order_mode() {
-        InputOrderMode::Sorted => aggregate.group_expr().expr().len(),
-        InputOrderMode::PartiallySorted(places) => places.len(),
-        InputOrderMode::Linear => return None,
-    };
+fn way(aggregate: &AggregateExec) -> Option<Way> {
     let groups = aggregate.group_expr().input_exprs();
+    let ordered = match (aggregate.mode(), aggregate.input_order_mode()) {
+        (AggregateMode::Single | AggregateMode::SinglePartitioned, InputOrderMode::Sorted) => groups.len(),
+        (
+            AggregateMode::Single | AggregateMode::SinglePartitioned,
+            InputOrderMode::PartiallySorted(places),
+        ) => places.len(),
+        (AggregateMode::Partial, InputOrderMode::Linear) => 0,
+        _ => return None,
+    };
     let input = aggregate.input();
-    let (order, places) = input.equivalence_properties().find_longest_permutation(&groups).ok()?;
     let schema = input.schema();
-    let mut others = groups.iter().enumerate().filter(|(place, _)| !places.contains(place));
-    let is_possible = places.len() == ordered
-        && others.all(|(_, key)| key.data_type(&schema).is_ok_and(|data_type| can_be_numbered(&data_type)));
-    let order = LexRequirement::new(order.into_iter().map(PhysicalSortRequirement::from));
-    order.filter(|_| is_possible).map(|order| (order, places))
+    let types: Vec<DataType> = groups.iter().map(|key| key.data_type(&schema)).collect::<Result<_>>().ok()?;
+    if ordered == 0 {
+        // Numbers alone are hashed as quickly as they are numbered.
+        let is_quicker = types.iter().any(DataType::is_string);
+        return (is_quicker && types.iter().all(can_be_numbered)).then_some(Way::Numbered);
+    }
+    let (order, places) = input.equivalence_properties().find_longest_permutation(&groups).ok()?;
+    let mut others = types.iter().enumerate().filter(|(place, _)| !places.contains(place));
+    if places.len() != ordered || !others.all(|(_, data_type)| can_be_numbered(data_type)) {
+        return None;
+    }
+    let order = LexRequirement::new(order.into_iter().map(PhysicalSortRequirement::from))?;
+    Some(Way::Sorted { order, places })
 }
 
-impl DisplayAs for SortedAggregateExec {
+impl DisplayAs for KeyedAggregateExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         if matches!(t, DisplayFormatType::Default | DisplayFormatType::Verbose) {
-            f.write_str("Sorted")?;
+            f.write_str(match self.way {
+                Way::Sorted { .. } => "Sorted",
+                Way::Numbered => "Numbered",
+            })?;
         }
         self.aggregate.fmt_as(t, f)
     }
 }
 
-impl ExecutionPlan for SortedAggregateExec {
+impl ExecutionPlan for KeyedAggregateExec {
     fn name(&self) -> &'static str {
-        "SortedAggregateExec"
+        match self.way {
+            Way::Sorted { .. } => "SortedAggregateExec",
+            Way::Numbered => "NumberedAggregateExec",
+        }
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -108,11 +137,14 @@ impl ExecutionPlan for SortedAggregateExec {
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![group_order(&self.aggregate).map(|(order, _)| OrderingRequirements::new(order))]
+        vec![match &self.way {
+            Way::Sorted { order, .. } => Some(OrderingRequirements::new(order.clone())),
+            Way::Numbered => None,
+        }]
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![matches!(self.way, Way::Sorted { .. })]
     }
 
     fn replace_children(
@@ -128,11 +160,12 @@ impl ExecutionPlan for SortedAggregateExec {
         if is_kept {
             return Ok(Arc::new(Self {
                 aggregate: Arc::new(aggregate.clone()),
+                way: self.way.clone(),
                 metrics: ExecutionPlanMetricsSet::new(),
             }));
         }
         Ok(match Self::of(aggregate) {
-            Some(sorted) => Arc::new(sorted),
+            Some(keyed) => Arc::new(keyed),
             // The new input has lost the order: DataFusion's operator needs none.
             None => Arc::new(aggregate.clone()),
         })
@@ -147,17 +180,7 @@ impl ExecutionPlan for SortedAggregateExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.aggregate.input().execute(partition, Arc::clone(&context))?;
-        let Some((_, ordered)) = group_order(&self.aggregate) else {
-            return footfall_internal_err!("an aggregation has lost the order of its groups");
-        };
-        let stream = SortedAggregateStream::try_new(
-            &self.aggregate,
-            ordered,
-            input,
-            &self.metrics,
-            partition,
-            &context,
-        )?;
+        let stream = KeyedAggregateStream::try_new(self, input, &self.metrics, partition, &context)?;
         Ok(Box::pin(cooperative(stream)))
     }
 

@@ -1,8 +1,8 @@
-//! Rows in order of their groups are grouped without a hash table; the groups are those of DataFusion's own operator.
+//! Groups that are known by the order or by the numbers of their keys are those of DataFusion's own operator.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, StringViewArray};
 use datafusion::arrow::compute::{SortColumn, cast, lexsort_to_indices, take_record_batch};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::datasource::MemTable;
@@ -68,6 +68,76 @@ fn groups_are_those_of_a_hash_table() {
     assert_eq!(sorted, 3 * 6 * (QUESTIONS.len() - 1));
 }
 
+/// All with a text among their keys, so that the first phase numbers them.
+const WITHOUT_ORDER: [&str; 7] = [
+    "SELECT u, count(*), sum(n), min(n), max(n), avg(n) FROM t GROUP BY u",
+    "SELECT p, count(*) FILTER (WHERE n > 2), count(n), bool_or(k = 1) FROM t GROUP BY p",
+    "SELECT p, u, count(*), max(n) FROM t GROUP BY p, u",
+    "SELECT k, p, n, sum(n) FROM t GROUP BY k, p, n",
+    "SELECT DISTINCT p, u FROM t",
+    "SELECT count(DISTINCT p) FROM t",
+    "SELECT p, sum(n), uniq_up_to(2, k) FROM t GROUP BY p",
+];
+
+#[test]
+fn texts_without_an_order_are_numbered() {
+    // Expected: DataFusion's own operator over the same rows; also where there are so many groups that rows pass ungrouped.
+    let mut numbered = 0;
+    for (rows, batch, probe) in
+        [(1, 1, 0), (40, 3, 20), (500, 7, 100_000), (3_000, 512, 600), (9_000, 8_192, 1)]
+    {
+        for most in ["0.8", "0.01"] {
+            let engine = engine(2, batch);
+            spread(&engine, rows, batch, &DataType::Utf8View);
+            ask(
+                &engine,
+                &format!("SET datafusion.execution.skip_partial_aggregation_probe_rows_threshold = {probe}"),
+            );
+            ask(
+                &engine,
+                &format!("SET datafusion.execution.skip_partial_aggregation_probe_ratio_threshold = {most}"),
+            );
+            for question in WITHOUT_ORDER {
+                ask(&engine, "SET footfall.numbered_aggregates = false");
+                let expected = ask_sorted(&engine, question);
+                ask(&engine, "SET footfall.numbered_aggregates = true");
+                assert_eq!(
+                    ask_sorted(&engine, question),
+                    expected,
+                    "{rows} {batch} {probe} {most}: {question}"
+                );
+                let plan = ask(&engine, &format!("EXPLAIN {question}")).concat().concat();
+                numbered += usize::from(plan.contains("NumberedAggregateExec: mode=Partial"));
+            }
+        }
+    }
+    assert!(numbered >= 2 * 5 * 5, "{numbered} plans have the operator");
+}
+
+#[test]
+fn states_are_given_out_early_where_memory_does_not_suffice() {
+    // Expected: every text once, counted as often as it is there: 40,000 texts, four rows each, under a limit that holds a part of them.
+    let options = footfall::EngineOptions {
+        target_partitions: Some(2),
+        memory_limit: Some(12_000_000),
+        batch_size: Some(4_096),
+        ..Default::default()
+    };
+    let engine = Engine::new(&options).expect("an engine");
+    let texts = |start: usize| {
+        (0..80_000).map(move |row| format!("pages/of-some-length/{}", (start + row * 7) % 40_000))
+    };
+    let part = |start| {
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts(start)));
+        RecordBatch::try_from_iter([("p", texts)]).expect("a column")
+    };
+    let parts: Vec<RecordBatch> = vec![part(0), part(3)];
+    let table = MemTable::try_new(parts[0].schema(), parts.into_iter().map(|part| vec![part]).collect());
+    engine.context().register_table("t", Arc::new(table.expect("a table"))).expect("a free name");
+    let question = "SELECT count(*), min(n), max(n), sum(n) FROM (SELECT p, count(*) AS n FROM t GROUP BY p)";
+    assert_eq!(ask(&engine, question), [["40000", "4", "4", "160000"]]);
+}
+
 #[test]
 fn groups_come_in_order_and_soon() {
     // Expected: the table's own order; 64 groups are in the first batch, so a LIMIT does not read the whole table.
@@ -109,6 +179,27 @@ fn is_sorted(engine: &Engine, question: &str) -> bool {
 
 /// A table in order of (u, k), NULL first.
 fn load(engine: &Engine, rows: usize, batch: usize, users: &DataType) {
+    let all = table(rows, batch, users);
+    let order: Vec<SortColumn> =
+        (0..2).map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None }).collect();
+    let all = take_record_batch(&all, &lexsort_to_indices(&order, None).expect("an order")).expect("rows");
+    let batches = (0..rows).step_by(batch).map(|start| all.slice(start, batch.min(rows - start))).collect();
+    register(engine, batches, &["u", "k"]);
+}
+
+/// The same rows in no order, in two partitions.
+fn spread(engine: &Engine, rows: usize, batch: usize, users: &DataType) {
+    let all = table(rows, batch, users);
+    let mut parts = vec![vec![], vec![]];
+    for (number, start) in (0..rows).step_by(batch).enumerate() {
+        parts[number % 2].push(all.slice(start, batch.min(rows - start)));
+    }
+    let table = MemTable::try_new(all.schema(), parts).expect("batches of one schema");
+    let _ = engine.context().deregister_table("t");
+    engine.context().register_table("t", Arc::new(table)).expect("a free name");
+}
+
+fn table(rows: usize, batch: usize, users: &DataType) -> RecordBatch {
     let mut random = Random((rows * 31 + batch) as u64);
     let user: ArrayRef = if *users == DataType::Int32 {
         let users: Int32Array =
@@ -124,12 +215,7 @@ fn load(engine: &Engine, rows: usize, batch: usize, users: &DataType) {
     let n: Int64Array = (0..rows).map(|_| Some(random.below(6) as i64).filter(|n| *n > 0)).collect();
     let columns: Vec<(&str, ArrayRef, bool)> =
         vec![("u", user, true), ("k", Arc::new(k), true), ("n", Arc::new(n), true), ("p", pages, true)];
-    let all = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
-    let order: Vec<SortColumn> =
-        (0..2).map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None }).collect();
-    let all = take_record_batch(&all, &lexsort_to_indices(&order, None).expect("an order")).expect("rows");
-    let batches = (0..rows).step_by(batch).map(|start| all.slice(start, batch.min(rows - start))).collect();
-    register(engine, batches, &["u", "k"]);
+    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
 }
 
 fn register(engine: &Engine, batches: Vec<RecordBatch>, order: &[&str]) {

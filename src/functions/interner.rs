@@ -1,4 +1,4 @@
-//! Values as small numbers: an event carries a key of 4 bytes instead of a page or a user's plan.
+//! Values as small numbers: an event carries a key of 4 bytes instead of a page or a user's plan, and equal pages are one number.
 //!
 //! A value is kept once, as bytes whose order is the order of the values, the same in every process and version: text as
 //! it is, an integer with its sign turned, a float in its total order.
@@ -18,6 +18,9 @@ use datafusion::common::{Result, exec_err};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::error::footfall_internal_err;
+
+/// The key of NULL.
+pub(crate) const NULL: u32 = 0;
 
 /// The values of one column. Key 0 is NULL.
 #[derive(Debug, Clone)]
@@ -262,8 +265,9 @@ pub(crate) struct Known(Vec<(u128, u32)>);
 
 impl Known {
     fn of(rows: usize) -> Self {
-        // Small enough for the processor's first cache; over a window frame there is a row at a time.
-        Self(vec![(0, 0); rows.next_power_of_two().min(512)])
+        // Small enough for the processor's second cache. A batch out of several files has a view of a text for each of them;
+        // over a window frame there is a row at a time.
+        Self(vec![(0, 0); rows.next_power_of_two().min(4096)])
     }
 
     fn key(&mut self, value: u128, find: impl FnOnce() -> Result<u32>) -> Result<u32> {
