@@ -76,8 +76,6 @@ pub struct Segment {
     pub users: usize,
     /// Another text for other users.
     pub version: String,
-    /// The first and the last day of all events of the store.
-    pub(crate) days: Option<(i32, i32)>,
     _memory: MemoryReservation,
 }
 
@@ -164,8 +162,6 @@ impl Engine {
         let Some(opened) = &self.opened else {
             return plan_err!("segment '{name}': a session without a store has no users");
         };
-        let days = opened.snapshot.events_of_days()?;
-        let days = days.keys().next().copied().zip(days.keys().next_back().copied());
         let users = Arc::new(SegmentUsers::new(name, users));
         let opened = Opened { users: Some(Arc::clone(&users)), ..Opened::clone(opened) };
         let mut engine = Self::showing(opened).await?;
@@ -176,7 +172,6 @@ impl Engine {
             name: users.name().to_string(),
             users: users.count(),
             version: format!("{name} {:016x}", users.version()),
-            days,
             _memory: memory,
         }));
         Ok(engine)
@@ -202,6 +197,14 @@ impl Engine {
     #[cfg(feature = "store")]
     pub fn segment(&self) -> Option<&Segment> {
         self.segment.as_deref()
+    }
+
+    /// The first and the last day of all events of the store, whomever the session shows; `None` without events or store.
+    #[cfg(feature = "store")]
+    pub(crate) fn days_of_all(&self) -> Result<Option<(i32, i32)>> {
+        let Some(opened) = &self.opened else { return Ok(None) };
+        let days = opened.snapshot.events_of_days()?;
+        Ok(days.keys().next().copied().zip(days.keys().next_back().copied()))
     }
 
     /// Names of the views that somebody saved in the store.

@@ -34,7 +34,7 @@ pub(super) async fn run(
     match (statement.as_mut(), saved) {
         (SqlStatement::CreateView(view), saved) if view.temporary => {
             view.temporary = false;
-            match (bare(&view.name), saved) {
+            match (last(&view.name), saved) {
                 (Some(name), Some(saved)) if saved.is_saved(&name) => {
                     plan_err!("{name} is a view that the store keeps; give the temporary one another name")
                 }
@@ -47,20 +47,35 @@ pub(super) async fn run(
             let view = view.clone();
             create(context, &saved, source, parsed, view).await.map(Some)
         }
-        (SqlStatement::Drop { object_type: ObjectType::View, names, .. }, Some(saved)) => {
-            match names.as_slice() {
-                [name] => match bare(name).filter(|name| saved.is_saved(name)) {
-                    Some(name) => {
-                        saved.remove(context, &name).await?;
-                        context.read_empty().map(Some)
-                    }
-                    None => Ok(None),
-                },
-                _ => Ok(None),
-            }
-        }
+        (SqlStatement::Drop { object_type, names, .. }, Some(saved)) => match names.as_slice() {
+            [name] => remove(context, &saved, name, *object_type).await,
+            _ => Ok(None),
+        },
         _ => Ok(None),
     }
+}
+
+/// Removes a saved view, and keeps what every store has; what the session has made itself is left to the engine.
+async fn remove(
+    context: &SessionContext,
+    saved: &SavedViews,
+    name: &ObjectName,
+    kind: ObjectType,
+) -> Result<Option<DataFrame>> {
+    let Some(last) = last(name).filter(|_| matches!(kind, ObjectType::Table | ObjectType::View)) else {
+        return Ok(None);
+    };
+    if saved.built_in().any(|name| name == last) {
+        return plan_err!("{last} is what every store has; it cannot be dropped");
+    }
+    if !saved.is_saved(&last) {
+        return Ok(None);
+    }
+    if kind == ObjectType::Table || name.0.len() > 1 {
+        return plan_err!("{last} is a view that the store keeps: DROP VIEW {last}");
+    }
+    saved.remove(context, &last).await?;
+    context.read_empty().map(Some)
 }
 
 /// Fails if a statement reads a saved view that does not plan.
@@ -102,6 +117,8 @@ async fn create(
     if saved.is_built_in(&name) {
         return plan_err!("{name} is the name of a table or view that every store has; choose another one");
     }
+    // Others may have saved one since the session began.
+    saved.load(context).await?;
     if saved.is_saved(&name) {
         if view.if_not_exists {
             return context.read_empty();
@@ -112,6 +129,7 @@ async fn create(
     } else if context.table_exist(TableReference::bare(name.as_str()))? {
         return plan_err!("{name} is the name of a table or view of this session; choose another one");
     }
+    let or_replace = view.or_replace;
     if let Some(parameter) = parsed.parameters().first() {
         return plan_err!(
             "a saved view has no parameters, but the query needs ${parameter}; write its value, or {OR}"
@@ -125,7 +143,9 @@ async fn create(
         if read == name || saved.reads(context, read, &name) {
             return plan_err!("view {name} would read itself{}", by_way_of(read, &name));
         }
-        let stays = saved.is_saved(read) || saved.is_built_in(read);
+        let stays = saved.is_saved(read)
+            || saved.built_in().any(|name| name == read)
+            || reference.schema() == Some("information_schema");
         if !stays && context.table_exist(reference.clone())? {
             return plan_err!("view {name} would be kept, but '{read}' is there in this session only; {OR}");
         }
@@ -137,12 +157,17 @@ async fn create(
     let Some(text) = text_of(source, parsed, &name, &columns) else {
         return plan_err!("the query behind AS cannot be told from the rest of the statement");
     };
-    saved.save(context, &name, text).await?;
+    saved.save(context, &name, text, or_replace).await?;
     context.read_empty()
 }
 
 fn by_way_of(read: &str, name: &str) -> String {
     if read == name { String::new() } else { format!(" by way of {read}") }
+}
+
+/// The name without the schema before it.
+fn last(name: &ObjectName) -> Option<String> {
+    bare(&ObjectName(vec![name.0.last()?.clone()]))
 }
 
 /// The name, if it is one word without a schema.

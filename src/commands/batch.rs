@@ -251,17 +251,22 @@ fn range(args: &ReportArgs, state: &StoreState, last: Option<&RunRecord>) -> Res
             text.as_ref().map(|text| text.parse::<Day>().map_err(|e| usage(format!("--{name}: {e}"))));
         parsed.transpose()
     };
-    if let Some(date) = day("date", &args.date)? {
-        return Ok(Some((date, date)));
-    }
     let (first, newest) = match last {
         Some(last) => (Some(last.from), Some(last.to)),
         None => (state.events.first(), state.events.last()),
     };
-    let (from, to) = (day("from", &args.from)?.or(first), day("to", &args.to)?.or(newest));
-    match from.zip(to) {
-        Some((from, to)) if from > to => Err(usage(format!("--from {from} is after --to {to}"))),
-        range => Ok(range),
+    let (from, to) = match day("date", &args.date)? {
+        Some(date) => (Some(date), Some(date)),
+        None => (day("from", &args.from)?.or(first), day("to", &args.to)?.or(newest)),
+    };
+    match (from.zip(to), last) {
+        (Some((from, to)), _) if from > to => Err(usage(format!("--from {from} is after --to {to}"))),
+        (Some((from, to)), Some(last)) if from < last.from || to > last.to => Err(usage(format!(
+            "--retry goes on with the last run, which had the days from {} to {}, not {from} to {to}; leave that out, or run \
+             without --retry",
+            last.from, last.to
+        ))),
+        (range, _) => Ok(range),
     }
 }
 

@@ -42,10 +42,10 @@ impl Days {
 
     /// Asks the store.
     pub async fn of(engine: &Engine) -> Result<Self> {
-        if let Some(segment) = engine.segment() {
+        if engine.segment().is_some() {
             // The days of the store, not those on which these users came.
             let day = |day: i32| Date32Type::to_naive_date_opt(day).map(|day| day.to_string());
-            let ends = segment.days.and_then(|(first, last)| day(first).zip(day(last)));
+            let ends = engine.days_of_all()?.and_then(|(first, last)| day(first).zip(day(last)));
             return Ok(Self::known(ends, engine.time_zone()));
         }
         let context = engine.context();

@@ -41,7 +41,7 @@ pub async fn write_page(
     let (oldest, newest) = events_between(engine).await?;
     let complete = match engine.segment() {
         // The days of the store, not those on which these users came.
-        Some(segment) => segment.days.map(|(first, last)| (Day(first).to_string(), Day(last).to_string())),
+        Some(_) => engine.days_of_all()?.map(|(first, last)| (Day(first).to_string(), Day(last).to_string())),
         None => {
             let day = |time: &str| time.split(' ').next().map(str::to_string);
             day(&oldest).zip(day(&newest))

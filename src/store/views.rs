@@ -8,8 +8,8 @@
 use std::io::ErrorKind;
 use std::path::{Path as FsPath, PathBuf};
 
-use datafusion::common::{Result, exec_datafusion_err};
-use object_store::{ObjectStore, PutOptions, PutPayload};
+use datafusion::common::{Result, exec_datafusion_err, plan_err};
+use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Store;
@@ -72,11 +72,17 @@ impl Store {
         Ok(if all.is_empty() { String::new() } else { format!("{:032x}", xxh3_128(&all)) })
     }
 
-    /// Saves a view, in place of one of the same name; a power loss after this does not take it away.
-    pub(crate) async fn save_view(&self, name: &str, text: &str) -> Result<()> {
+    /// Saves a view; with `or_replace` in place of one of the same name. A power loss after this does not take it away.
+    pub(crate) async fn save_view(&self, name: &str, text: &str, or_replace: bool) -> Result<()> {
         let location = self.location(FOLDER, &format!("{name}.{EXTENSION}"))?;
-        self.folder.put_opts(&location, PutPayload::from(text.to_string()), PutOptions::default()).await?;
-        Ok(())
+        let mode = if or_replace { PutMode::Overwrite } else { PutMode::Create };
+        let options = PutOptions { mode, ..PutOptions::default() };
+        match self.folder.put_opts(&location, PutPayload::from(text.to_string()), options).await {
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                plan_err!("view {name} exists; CREATE OR REPLACE VIEW {name} replaces it")
+            }
+            done => Ok(done.map(|_| ())?),
+        }
     }
 
     /// Removes a saved view; whether there was one.

@@ -116,9 +116,9 @@ impl SavedViews {
         self.known().keys().cloned().collect()
     }
 
-    /// Names of the tables and views that every store has, or may not have.
+    /// Names of the tables and views that every store has.
     pub(crate) fn built_in(&self) -> impl Iterator<Item = &str> {
-        self.built_in.iter().map(String::as_str)
+        self.built_in.iter().map(String::as_str).filter(|name| *name != KEPT_FREE)
     }
 
     pub(crate) fn is_saved(&self, name: &str) -> bool {
@@ -156,12 +156,18 @@ impl SavedViews {
     }
 
     /// Saves a view once it is known to plan, and shows it in the session. Views that build on it see the new one.
-    pub(crate) async fn save(&self, context: &SessionContext, name: &str, text: String) -> Result<()> {
+    pub(crate) async fn save(
+        &self,
+        context: &SessionContext,
+        name: &str,
+        text: String,
+        or_replace: bool,
+    ) -> Result<()> {
         if !is_view_name(name) || self.is_built_in(name) {
             return plan_err!("'{name}' is no name for a saved view");
         }
         planned(context, &text).await?;
-        self.store.save_view(name, &text).await?;
+        self.store.save_view(name, &text, or_replace).await?;
         self.load(context).await
     }
 

@@ -139,6 +139,19 @@ fn states_are_given_out_early_where_memory_does_not_suffice() {
 }
 
 #[test]
+fn keys_of_which_equal_ones_differ_are_left_to_the_engine() {
+    // Expected: two zeros are one group, as in any GROUP BY; a constant is no order in which anything would be complete.
+    let engine = engine(1, 8_192);
+    let zeros = "SELECT x, count(*) FROM (SELECT x FROM (VALUES (0.0::DOUBLE), ('-0.0'::DOUBLE), (1.0)) AS t(x) \
+                 ORDER BY x LIMIT 100) GROUP BY x";
+    assert!(!is_sorted(&engine, zeros), "{zeros}");
+    assert_eq!(ask_sorted(&engine, zeros), [["0.0", "2"], ["1.0", "1"]]);
+    load(&engine, 500, 64, &DataType::Utf8View);
+    assert!(!is_sorted(&engine, "SELECT u, n, count(*) FROM t WHERE u = 'a' GROUP BY u, n"));
+    assert!(is_sorted(&engine, "SELECT u, n, count(*) FROM t WHERE u > 'a' GROUP BY u, n"));
+}
+
+#[test]
 fn groups_come_in_order_and_soon() {
     // Expected: the table's own order; 64 groups are in the first batch, so a LIMIT does not read the whole table.
     let engine = engine(1, 8_192);

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use footfall::ask::{Arguments, Source, answer, parse};
+use footfall::{Engine, EngineOptions};
+
 use crate::batch::run;
-use crate::support::{data, repository};
+use crate::support::{block_on, data, repository};
 
 /// User, milliseconds since 2026-03-01T00:00:00Z, event, page. Opens (gaps of 30 minutes): ann 2, bob 1, cat 1, dan 2.
 const EVENTS: [(&str, i64, &str, &str); 9] = [
@@ -436,4 +439,37 @@ fn a_saved_view_is_an_input() {
     place.ok(&words);
     let views = |file: &str| place.read(file).lines().nth(1).unwrap_or_default().to_string();
     assert_eq!([views("out/2026-03-01/buyers.csv"), views("out/2026-03-02/buyers.csv")], ["0", "1"]);
+}
+
+#[test]
+fn a_view_of_another_process_is_not_replaced_unasked() {
+    // Expected: the second one is told that there is one by now, and the file is that of the first.
+    let place = Place::new();
+    let open =
+        || block_on(Engine::open(&place.path().join("st"), &EngineOptions::default())).expect("a store");
+    let (ours, theirs) = (open(), open());
+    let run = |engine: &Engine, sql: &str| {
+        let source = Source::new("<sql>", sql);
+        let statement = parse(&source).expect("SQL").remove(0);
+        block_on(answer(engine.context(), &source, &statement, &Arguments::default()))
+    };
+    run(&theirs, "create view seg as select 'theirs' as user_id").expect("a free name");
+    let error = run(&ours, "create view seg as select 'ours' as user_id").expect_err("a name that is taken");
+    let error = error.to_string();
+    assert!(error.contains("view seg exists") && error.contains("CREATE OR REPLACE VIEW seg"), "{error}");
+    assert_eq!(place.read("st/views/seg.sql"), "select 'theirs' as user_id\n");
+    run(&ours, "create view if not exists seg as select 'ours' as user_id").expect("it exists");
+    assert_eq!(place.ask(&[], "select * from seg"), "theirs");
+    // A name with the schema before it is no way around the file.
+    let (_, error) = place.refused(&[], "drop view public.seg");
+    assert!(error.contains("DROP VIEW seg"), "{error}");
+    for (kept, help) in [
+        ("table seg", "DROP VIEW seg"),
+        ("table events", "every store has"),
+        ("view visits", "every store has"),
+    ] {
+        let (_, error) = place.refused(&[], &format!("drop {kept}"));
+        assert!(error.contains(help), "{kept}: {error}");
+    }
+    assert_eq!(place.ask(&[], "select * from seg"), "theirs");
 }

@@ -174,6 +174,11 @@ pub(super) fn table(kind: &str, name: &str, known: &Known) -> Explained {
 }
 
 pub(super) fn function(name: &str, known: &Known) -> Explained {
+    if name == "in_segment" {
+        return Explained::new("in_segment stands only in the value of a report's filter")
+            .with_help("elsewhere: user_id IN (SELECT user_id FROM buyers), or --segment buyers for all")
+            .at(Place::Call(name.to_string()));
+    }
     if known.windows.iter().any(|window| window == name) {
         return Explained::new(format!("{name} is a window function"))
             .with_help(format!("write {name}(…) OVER (PARTITION BY user_id ORDER BY ts)"))

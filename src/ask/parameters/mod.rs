@@ -262,7 +262,7 @@ impl ParameterType {
             Self::List => "values with commas between, or a JSON array",
             Self::Column => "a column's name, or props.name for a property",
             Self::Filter => {
-                "a Boolean expression such as os = 'iOS' or in_segment('buyers'), without subqueries"
+                "a Boolean expression such as platform = 'ios' or in_segment('buyers'), without subqueries"
             }
         }
     }

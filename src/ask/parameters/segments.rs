@@ -1,8 +1,8 @@
 //! `in_segment('buyers')` in the value of a filter: an event, or whatever the rows are, of a user in a segment.
 //!
 //! ```text
-//! -p "filter=in_segment('buyers') AND os = 'iOS'"
-//!     ⇒ (user_id IN (SELECT DISTINCT user_id FROM "buyers" WHERE user_id IS NOT NULL) AND os = 'iOS')
+//! -p "filter=in_segment('buyers') AND platform = 'ios'"
+//!     ⇒ (user_id IN (SELECT DISTINCT user_id FROM "buyers" WHERE user_id IS NOT NULL) AND platform = 'ios')
 //! ```
 //! A segment is any table or view with a column `user_id`. A user counts once, however many rows the segment has, and a row
 //! without a user says nothing, so that NOT in_segment('buyers') is everybody else.

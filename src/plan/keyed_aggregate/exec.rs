@@ -22,8 +22,8 @@ use datafusion::physical_plan::{
 };
 
 use super::stream::KeyedAggregateStream;
-use super::within::can_be_numbered;
 use crate::error::footfall_internal_err;
+use crate::functions::interner::is_keyable;
 
 /// An aggregation whose groups are known by the order or by the numbers of their keys.
 #[derive(Debug, Clone)]
@@ -83,18 +83,33 @@ fn way(aggregate: &AggregateExec) -> Option<Way> {
     let input = aggregate.input();
     let schema = input.schema();
     let types: Vec<DataType> = groups.iter().map(|key| key.data_type(&schema)).collect::<Result<_>>().ok()?;
+    if !types.iter().all(is_plain) {
+        return None;
+    }
     if ordered == 0 {
         // Numbers alone are hashed as quickly as they are numbered.
         let is_quicker = types.iter().any(DataType::is_string);
-        return (is_quicker && types.iter().all(can_be_numbered)).then_some(Way::Numbered);
+        return (is_quicker && types.iter().all(is_keyable)).then_some(Way::Numbered);
     }
-    let (order, places) = input.equivalence_properties().find_longest_permutation(&groups).ok()?;
+    let properties = input.equivalence_properties();
+    let (order, places) = properties.find_longest_permutation(&groups).ok()?;
     let mut others = types.iter().enumerate().filter(|(place, _)| !places.contains(place));
-    if places.len() != ordered || !others.all(|(_, data_type)| can_be_numbered(data_type)) {
+    // In the order of a constant all rows are one run, which could not be given out before the end.
+    let has_runs = order.iter().any(|sort| properties.is_expr_constant(&sort.expr).is_none());
+    if places.len() != ordered
+        || !others.all(|(_, data_type)| is_keyable(data_type))
+        || (ordered < groups.len() && !has_runs)
+    {
         return None;
     }
     let order = LexRequirement::new(order.into_iter().map(PhysicalSortRequirement::from))?;
     Some(Way::Sorted { order, places })
+}
+
+/// Whether equal keys of that type are the same bytes, a key after the other: two zeros and many NaN are equal for GROUP BY, and
+/// the keys of many dictionaries may not fit into one.
+fn is_plain(data_type: &DataType) -> bool {
+    !data_type.is_floating() && !data_type.is_nested() && !matches!(data_type, DataType::Dictionary(_, _))
 }
 
 impl DisplayAs for KeyedAggregateExec {

@@ -13,11 +13,10 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::pairs::Pairs;
-use crate::functions::interner::{Interner, Values, is_keyable};
+use crate::functions::interner::{Interner, Values};
 
 /// Numbers are given anew at the next run once the old ones take more bytes than this.
 const MOST_BYTES: usize = 16 << 20;
@@ -37,15 +36,6 @@ pub(super) struct Within {
     groups: u64,
     run: u64,
     given: u64,
-}
-
-/// Whether values of that type can be numbered, equal ones alike. Two zeros and many NaN are equal for GROUP BY.
-pub(super) fn can_be_numbered(data_type: &DataType) -> bool {
-    let plain = match data_type {
-        DataType::Dictionary(_, value) => value,
-        other => other,
-    };
-    is_keyable(plain) && !plain.is_floating()
 }
 
 impl Within {
@@ -132,7 +122,7 @@ impl Within {
 
     fn forget(&mut self) {
         self.interners.clear();
-        self.last.clear();
+        self.last = vec![];
     }
 
     /// One number for the row's other keys together.

@@ -74,7 +74,10 @@ fn shade(matrix: &Grid, canvas: Canvas) -> Vec<String> {
         for value in &row[1..=count] {
             line.push_str(&match value.value() {
                 Some(value) => {
-                    let share = if high > low { (value - low) / (high - low) } else { 1.0 };
+                    let share = match high > low {
+                        true => (value - low) / (high - low),
+                        false => f64::from(u8::from(value != 0.0)),
+                    };
                     filled(&short(value), share, cell, numbers, canvas.colour)
                 }
                 None => " ".repeat(cell),
@@ -89,6 +92,10 @@ fn shade(matrix: &Grid, canvas: Canvas) -> Vec<String> {
     if count < heads.len() {
         notes.push(format!("{count} of {} columns", heads.len()));
     }
+    match step(&heads[..count], cell) {
+        1 => {}
+        step => notes.push(format!("one of {step} columns is named")),
+    }
     if rows.len() < matrix.rows.len() {
         notes.push(format!("the first {MOST} of {} rows", matrix.rows.len()));
     }
@@ -99,14 +106,19 @@ fn shade(matrix: &Grid, canvas: Canvas) -> Vec<String> {
 /// The headings; where cells are narrower than these, every second, third, … stands above its cell.
 fn heading(label: &str, label_width: usize, heads: &[String], cell: usize) -> String {
     let mut line = fitted(label, label_width, false);
-    let widest = heads.iter().map(|head| width(head)).max().unwrap_or(1).min(10);
-    let step = (widest + 1).div_ceil(cell).max(1);
+    let step = step(heads, cell);
     for group in heads.chunks(step) {
         let cells = cell * group.len();
         let head = cut(&group[0], cells.saturating_sub(1).max(1));
         line.push_str(&fitted(&head, cells, step == 1));
     }
     line.trim_end().to_string()
+}
+
+/// Of so many columns one is named.
+fn step(heads: &[String], cell: usize) -> usize {
+    let widest = heads.iter().map(|head| width(head)).max().unwrap_or(1).min(10);
+    (widest + 1).div_ceil(cell).max(1)
 }
 
 fn filled(number: &str, share: f64, cell: usize, numbers: bool, colour: bool) -> String {

@@ -156,8 +156,10 @@ impl Session {
                 None => false,
             };
             // Not through a pager, which would wait for somebody.
-            for line in shown.lines.iter().chain(&shown.footer) {
-                println!("{line}");
+            shown.lines.iter().for_each(|line| println!("{line}"));
+            for line in &shown.footer {
+                // Into a pipe goes nothing but data.
+                if self.terminal.is_some() { println!("{line}") } else { eprintln!("{line}") }
             }
             if stop {
                 self.say(&format!("{} is true", watch.until.as_deref().unwrap_or_default()));

@@ -116,7 +116,8 @@ impl Session {
         )))
     }
 
-    /// `\summary TABLE`: one pass for the figures, one more for each column whose values are few.
+    /// `\summary TABLE`: one pass for the figures, one more for each column whose values are few. Of a large table different
+    /// values are counted about.
     pub(super) async fn summary(&self, name: &str) -> Result<Grid> {
         let reference = self.known(name).await?;
         let provider = self.context().table_provider(reference.clone()).await?;
@@ -125,14 +126,23 @@ impl Session {
             None => quoted(reference.table()),
         };
         let schema = provider.schema();
-        let mut parts = vec!["count(*)".to_string()];
+        let frame = self.context().sql(&format!("SELECT count(*) FROM {table}")).await?;
+        let rows = self.collected(frame)?.grid(1)?.rows.first().and_then(|row| row[0].value()).unwrap_or(0.0);
+        let is_exact = rows <= MOST_EXACT;
+        let mut parts = Vec::new();
         for field in schema.fields() {
             let column = quoted(field.name());
             parts.push(format!("count({column})"));
             for form in match field.data_type().is_nested() {
                 true => ["NULL", "NULL", "NULL"].map(str::to_string),
                 false => [
-                    format!("approx_distinct({column})"),
+                    match is_exact {
+                        true => format!("count(DISTINCT {column})"),
+                        // As text: not every type can be counted about.
+                        false => {
+                            format!("least(approx_distinct(CAST({column} AS VARCHAR)), count({column}))")
+                        }
+                    },
                     format!("CAST(min({column}) AS VARCHAR)"),
                     format!("CAST(max({column}) AS VARCHAR)"),
                 ],
@@ -146,18 +156,17 @@ impl Session {
         let figures = self.collected(frame)?.grid(1)?;
         let figures = figures.rows.into_iter().next().unwrap_or_default();
         let number = |at: usize| figures.get(at).and_then(Cell::value).unwrap_or(0.0);
-        let rows = number(0);
         let mut grid = Grid::new(&[
             ("column", Kind::Text),
             ("type", Kind::Text),
             ("nulls", Kind::Number),
-            ("distinct", Kind::Number),
+            (if is_exact { "distinct" } else { "distinct, about" }, Kind::Number),
             ("least", Kind::Text),
             ("greatest", Kind::Text),
             ("most frequent", Kind::Text),
         ]);
         for (at, field) in schema.fields().iter().enumerate() {
-            let first = 1 + at * 4;
+            let first = at * 4;
             let distinct = number(first + 1);
             let is_listed = !field.data_type().is_nested() && distinct > 0.0 && distinct <= 1000.0;
             let most =
@@ -196,6 +205,9 @@ impl Session {
         Ok(parts.join(", "))
     }
 }
+
+/// In a table of at most so many rows `\\summary` counts different values one by one.
+const MOST_EXACT: f64 = 1_000_000.0;
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -236,7 +236,11 @@ impl Order<'_> {
             let arguments = self.arguments(report, &task.stretch, days).map_err(failed)?;
             let record = file(report, &arguments, &staged, &running).await.map_err(failed)?;
             let old = before.as_ref().and_then(|before| before.file(&record.file));
-            if old.is_some_and(|old| old.hash == record.hash) && target.join(&record.file).is_file() {
+            let is_same = |bytes: Vec<u8>| format!("{:032x}", xxh3_128(&bytes)) == record.hash;
+            if old.is_some_and(|old| old.hash == record.hash)
+                // Somebody may have opened it in another program and saved it.
+                && std::fs::read(target.join(&record.file)).is_ok_and(is_same)
+            {
                 // The same bytes: the file itself stays, with its time.
                 staged.keep(&record.file).map_err(|e| failed(DataFusionError::IoError(e)))?;
             } else {

@@ -91,6 +91,17 @@ fn late_events_change_their_days() {
 }
 
 #[test]
+fn a_file_that_another_program_has_changed_is_written_again() {
+    // Expected: a full run leaves what a fresh folder would hold.
+    let place = place();
+    place.ok(&each("out", &[]));
+    let before = place.files("out");
+    place.write("out/2026-03-02/a/opens.csv", "saved by another program\n");
+    place.ok(&each("out", &[]));
+    assert_eq!(place.files("out"), before);
+}
+
+#[test]
 fn a_query_a_parameter_or_a_lost_file() {
     // Expected: only the report that was touched runs, in every day, or in the day that lost a file.
     let place = place();
@@ -224,12 +235,14 @@ fn a_retry_has_the_words_of_the_last_run() {
     let base =
         ["report", "--store", "st", "--pack", "pack", "--retry", "--summary", "json", "-o", "out", "--each"];
     let retry = |more: &[&str]| place.run(&[base.as_slice(), more].concat());
-    let others: [&[&str]; 5] = [
+    let others: [&[&str]; 7] = [
         &["day", "--format", "json"],
         &["day", "--only", "opens"],
         &["day", "-p", "least=3"],
         &["day", "-p", "more=1"],
         &["week"],
+        &["day", "--to", "2026-03-09"],
+        &["day", "--date", "2026-02-28"],
     ];
     for other in others {
         let (code, _, error) = retry(other);
