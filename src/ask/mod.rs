@@ -36,7 +36,7 @@ pub use header_lines::{Chart, ChartKind, Check, ColumnNote, Edge, Label, Period,
 pub(crate) use output::cells;
 pub use output::{Format, Numbers, type_name, write, write_objects};
 pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
-pub use script::{Parsed, Source, parse};
+pub use script::{Parsed, Source, parse, quoted};
 
 use datafusion::common::Result;
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -93,10 +93,20 @@ async fn plan(
     context.execute_logical_plan(plan).await
 }
 
+/// The session as it is asked for: with a segment only its users, and only reading.
+#[cfg(feature = "store")]
+pub async fn narrowed(engine: Engine, segment: Option<&str>, read_only: bool) -> Result<Engine> {
+    let engine = match segment {
+        Some(segment) => of_segment(&engine, segment).await?,
+        None => engine,
+    };
+    if read_only { engine.read_only().await } else { Ok(engine) }
+}
+
 /// A session as `engine`, over the same version of its store, that shows only the users of the segment `name`: a view or table
 /// with a column `user_id`. Who they are is asked once, among all users.
 #[cfg(feature = "store")]
-pub async fn of_segment(engine: &Engine, name: &str) -> Result<Engine> {
+async fn of_segment(engine: &Engine, name: &str) -> Result<Engine> {
     use datafusion::arrow::array::AsArray;
     use datafusion::arrow::compute::cast;
     use datafusion::arrow::datatypes::DataType;

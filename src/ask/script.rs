@@ -123,6 +123,11 @@ impl Parsed {
     }
 }
 
+/// A name in double quotes, in which it may hold any letters and be any word.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// The byte at a place in a text.
 #[cfg(feature = "store")]
 pub(super) fn offset(text: &str, place: Location) -> usize {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use datafusion::common::{DataFusionError, Result};
 use footfall::Engine;
-use footfall::ask::{Format, Given, Period, check_known};
+use footfall::ask::{Format, Given, Period, check_known, narrowed};
 use footfall::report::batch::{Day, DayCounts, Lock, Order, RUN_FILE, RunRecord, StoreState, Which, recover};
 use footfall::report::{Days, Report};
 use footfall::store::Store;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::cli::{Form, Limits, ReportArgs};
 use crate::commands::progress::Shown;
 use crate::commands::report::{NO_EVENTS, open, parameter_names};
-use crate::commands::{Outcome, narrowed, say, summary, tell, usage};
+use crate::commands::{Outcome, say, summary, tell, usage};
 
 pub(crate) async fn run(
     args: &ReportArgs,
@@ -210,7 +210,7 @@ fn line(
 
 /// A session over the version that was the newest when the store was opened.
 pub(crate) async fn engine(store: &Store, segment: Option<&str>, limits: &Limits) -> Result<Engine> {
-    narrowed(Engine::as_opened(store, &limits.engine_options()).await?, segment, limits).await
+    narrowed(Engine::as_opened(store, &limits.engine_options()).await?, segment, limits.read_only).await
 }
 
 /// The segment that a session shows, and who is in it.

@@ -11,7 +11,7 @@ use footfall::{Engine, EngineOptions};
 use serde_json::{Value, json};
 
 use crate::cli::FunctionsArgs;
-use crate::commands::{Outcome, stdout, usage};
+use crate::commands::{Outcome, pretty, stdout, usage};
 
 pub(crate) async fn run(args: &FunctionsArgs) -> Result<Outcome> {
     let text = match (&args.name, args.json) {
@@ -34,10 +34,6 @@ pub(crate) async fn run(args: &FunctionsArgs) -> Result<Outcome> {
     writeln!(out, "{}", text.trim_end())?;
     out.flush()?;
     Ok(Outcome::Done)
-}
-
-fn pretty(value: &Value) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|e| DataFusionError::External(Box::new(e)))
 }
 
 async fn of(engine: &Engine, function: &Function) -> Value {

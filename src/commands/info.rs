@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use datafusion::arrow::temporal_conversions::date32_to_datetime;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use footfall::Engine;
 use footfall::ask::{ColumnAbout, TableAbout, about_tables, type_name};
 use footfall::store::{Changes, Store};
 use serde_json::{Value, json};
 
 use crate::cli::{InfoArgs, Limits};
-use crate::commands::{Outcome, stdout};
+use crate::commands::{Outcome, pretty, stdout};
 
 pub(crate) async fn run(args: &InfoArgs, limits: &Limits) -> Result<Outcome> {
     let store = Store::open(&args.store).await?;
@@ -18,10 +18,10 @@ pub(crate) async fn run(args: &InfoArgs, limits: &Limits) -> Result<Outcome> {
     match (args.changed_since, args.json) {
         (Some(version), false) => writeln!(out, "{}", store.changed_since(version).await?)?,
         (Some(version), true) => {
-            write_json(&changes(version, &store.changed_since(version).await?), &mut out)?
+            write!(out, "{}", pretty(&changes(version, &store.changed_since(version).await?))?)?
         }
         (None, false) => writeln!(out, "{}", store.info().await?)?,
-        (None, true) => write_json(&info(&store, limits).await?, &mut out)?,
+        (None, true) => write!(out, "{}", pretty(&info(&store, limits).await?)?)?,
     }
     out.flush()?;
     Ok(Outcome::Done)
@@ -74,10 +74,4 @@ fn changes(since: u64, changes: &Changes) -> Value {
 
 fn day(date: i32) -> Option<String> {
     date32_to_datetime(date).map(|day| day.format("%Y-%m-%d").to_string())
-}
-
-fn write_json(value: &Value, out: &mut impl Write) -> Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value).map_err(|e| DataFusionError::External(Box::new(e)))?;
-    writeln!(out)?;
-    Ok(())
 }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use footfall::report::lineage::{ColumnLineage, Lineage, Origin};
 use serde_json::{Value, json};
+
+use crate::commands::pretty;
 
 pub(super) fn text(lineages: &[(&str, Lineage)]) -> String {
     let mut out = String::new();
@@ -32,8 +34,7 @@ pub(super) fn json(lineages: &[(&str, Lineage)]) -> Result<String> {
             json!({ "name": report, "columns": lineage.columns.iter().map(column).collect::<Vec<_>>() })
         })
         .collect();
-    let text = serde_json::to_string_pretty(&reports);
-    text.map(|text| text + "\n").map_err(|e| DataFusionError::External(Box::new(e)))
+    pretty(&reports)
 }
 
 fn column(column: &ColumnLineage) -> Value {

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use footfall::ask::{Chart, Label, Parameter};
 use footfall::report::Report;
 use serde_json::{Value, json};
+
+use crate::commands::pretty;
 
 pub(super) fn text(reports: &[&Report]) -> String {
     let mut out = String::new();
@@ -38,8 +40,7 @@ pub(super) fn text(reports: &[&Report]) -> String {
 /// An array of objects, one a report.
 pub(super) fn json(reports: &[&Report]) -> Result<String> {
     let reports: Vec<Value> = reports.iter().map(|report| of(report)).collect();
-    let text = serde_json::to_string_pretty(&reports);
-    text.map(|text| text + "\n").map_err(|e| DataFusionError::External(Box::new(e)))
+    pretty(&reports)
 }
 
 fn of(report: &Report) -> Value {

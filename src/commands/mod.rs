@@ -27,7 +27,9 @@ use std::path::Path;
 
 use datafusion::common::{DataFusionError, Result};
 use footfall::Engine;
-use footfall::ask::{Usage, of_segment};
+use footfall::ask::{Usage, narrowed};
+use footfall::repl::text::grouped;
+use serde::Serialize;
 
 use crate::cli::Limits;
 
@@ -47,16 +49,7 @@ async fn engine(store: Option<&Path>, segment: Option<&str>, limits: &Limits) ->
         Some(store) => Engine::open(store, &limits.engine_options()).await?,
         None => Engine::new(&limits.engine_options())?,
     };
-    narrowed(engine, segment, limits).await
-}
-
-/// The session as it was asked for: only the users of a segment, only reading.
-async fn narrowed(engine: Engine, segment: Option<&str>, limits: &Limits) -> Result<Engine> {
-    let engine = match segment {
-        Some(segment) => of_segment(&engine, segment).await?,
-        None => engine,
-    };
-    if limits.read_only { engine.read_only().await } else { Ok(engine) }
+    narrowed(engine, segment, limits.read_only).await
 }
 
 /// Tells the person at the terminal or the log of a batch run; a program that reads errors as JSON gets nothing else.
@@ -88,19 +81,12 @@ fn usage(message: impl Into<String>) -> DataFusionError {
     DataFusionError::External(Box::new(Usage(message.into())))
 }
 
-fn stdout() -> impl Write + Send {
-    BufWriter::with_capacity(1 << 16, std::io::stdout())
+/// As people read JSON, with the end of the last line.
+fn pretty(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n").map_err(|e| DataFusionError::External(Box::new(e)))
 }
 
-/// 1234567 as 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+fn stdout() -> impl Write + Send {
+    BufWriter::with_capacity(1 << 16, std::io::stdout())
 }

@@ -21,7 +21,8 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::DataFrame;
 use footfall::ask::{
-    Arguments, Format, Given, Numbers, Parsed, Source, answer, check_known, error_json, parse, plain, write,
+    Arguments, Format, Given, Numbers, Parsed, Source, answer, check_known, error_json, parse, plain, quoted,
+    write,
 };
 use footfall::land::{LandOptions, Mapping, NoProgress, land};
 use footfall::report::{Days, Pack, Report, Shared};
@@ -143,12 +144,7 @@ impl<'a> Test<'a> {
         let arguments = self.report.arguments(&self.given, &Days::of(&engine).await?)?;
         let found = self.report.answer(&engine, &Shared::default(), &arguments).await?;
         let wanted = self.query(&engine, &self.expected).await?;
-        let names: Vec<String> = wanted
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| format!("\"{}\"", field.name().replace('"', "\"\"")))
-            .collect();
+        let names: Vec<String> = wanted.schema().fields().iter().map(|field| quoted(field.name())).collect();
         let mut expected = Vec::new();
         write(wanted, Format::Csv, Numbers::Figures, &mut expected).await?;
         let found = MemTable::try_new(found.schema, vec![found.batches])?;

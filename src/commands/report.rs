@@ -226,8 +226,8 @@ pub(crate) async fn check<'a>(
     reports: &[&'a Report],
     given: &[Given],
 ) -> Result<Vec<(&'a Report, Arguments)>> {
-    let needs_days = reports.iter().any(|report| Days::are_needed(&report.parameters, given));
-    let days = if needs_days { Days::of(engine).await? } else { Days::default() };
+    let declared = reports.iter().map(|report| report.parameters.as_slice());
+    let days = Days::where_needed(engine, declared, given).await?;
     let asked: Vec<(&Report, Arguments)> =
         reports.iter().map(|report| Ok((*report, report.arguments(given, &days)?))).collect::<Result<_>>()?;
     for (report, arguments) in &asked {

@@ -29,8 +29,8 @@ pub(crate) async fn run(args: &SqlArgs, limits: &Limits) -> Result<Outcome> {
     let mut output = open_output(args, format, &scripts)?;
 
     let engine = engine(args.store.as_deref(), args.segment.as_deref(), limits).await?;
-    let needs_days = scripts.iter().any(|script| Days::are_needed(&script.header.parameters, given));
-    let days = if needs_days { Days::of(&engine).await? } else { Days::default() };
+    let declared = scripts.iter().map(|script| script.header.parameters.as_slice());
+    let days = Days::where_needed(&engine, declared, given).await?;
     let arguments =
         scripts.iter().map(|script| script.arguments(given, &days)).collect::<Result<Vec<_>>>()?;
 
@@ -71,14 +71,7 @@ pub(crate) async fn run(args: &SqlArgs, limits: &Limits) -> Result<Outcome> {
 }
 
 fn format(args: &SqlArgs) -> Format {
-    let by_name = || {
-        let extension = args.output.as_ref()?.extension()?.to_str()?;
-        match extension {
-            "md" => Some(Format::Markdown),
-            "jsonl" => Some(Format::Ndjson),
-            other => other.parse().ok(),
-        }
-    };
+    let by_name = || Format::of_file(args.output.as_ref()?);
     args.format.or_else(by_name).unwrap_or(Format::Table)
 }
 

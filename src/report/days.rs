@@ -26,7 +26,7 @@ impl Days {
     }
 
     /// Whether any value or default of these parameters is the name of a day, or of the zone.
-    pub fn are_needed(parameters: &[Parameter], given: &[Given]) -> bool {
+    fn are_needed(parameters: &[Parameter], given: &[Given]) -> bool {
         parameters.iter().any(|parameter| {
             text(parameter, given).is_some_and(|text| is_day(parameter, text) || is_zone(parameter, text))
         })
@@ -38,6 +38,16 @@ impl Days {
             && parameters
                 .iter()
                 .any(|parameter| text(parameter, given).is_some_and(|text| is_day(parameter, text)))
+    }
+
+    /// Those of the store, if any value or default of these parameters asks for one.
+    pub async fn where_needed<'a>(
+        engine: &Engine,
+        mut parameters: impl Iterator<Item = &'a [Parameter]>,
+        given: &[Given],
+    ) -> Result<Self> {
+        let are_needed = parameters.any(|parameters| Self::are_needed(parameters, given));
+        if are_needed { Self::of(engine).await } else { Ok(Self::default()) }
     }
 
     /// Asks the store.

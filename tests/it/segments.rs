@@ -359,28 +359,17 @@ const OF_BUYERS: &str = "-- title: Views of buyers\n-- param from date = first_d
     -- param to date = last_day : last day\nSELECT count(*) AS views FROM events\n\
     WHERE event = 'page_view' AND dt >= $from AND dt <= $to AND user_id IN (SELECT user_id FROM buyers)\n";
 
+/// Every day in a folder of its own, of which the name follows.
+const EACH_DAY: [&str; 11] =
+    ["report", "--store", "st", "--pack", "pack", "--each", "day", "--changed", "--format", "csv", "-o"];
+
 #[test]
 fn reports_of_a_segment() {
     // Expected: views of ann and cat: 2 on the first day, 2 on the second; of all users 5 and 2.
     let place = Place::new();
     place.ok(&["sql", "--store", "st", BUYERS]);
     place.write("pack/views.sql", OF_A_DAY);
-    let each = |output: &str, more: &[&str]| {
-        let words = [
-            "report",
-            "--store",
-            "st",
-            "--pack",
-            "pack",
-            "--each",
-            "day",
-            "--changed",
-            "--format",
-            "csv",
-            "-o",
-        ];
-        place.ok(&[&words[..], &[output], more].concat())
-    };
+    let each = |output: &str, more: &[&str]| place.ok(&[&EACH_DAY[..], &[output], more].concat());
     each("all", &[]);
     each("some", &["--segment", "buyers"]);
     let views = |file: &str| place.read(file).lines().nth(1).unwrap_or_default().to_string();
@@ -415,20 +404,7 @@ fn a_saved_view_is_an_input() {
     place.ok(&["sql", "--store", "st", BUYERS]);
     place.write("pack/all.sql", OF_A_DAY);
     place.write("pack/buyers.sql", OF_BUYERS);
-    let words = [
-        "report",
-        "--store",
-        "st",
-        "--pack",
-        "pack",
-        "--each",
-        "day",
-        "--changed",
-        "--format",
-        "csv",
-        "-o",
-        "out",
-    ];
+    let words = [&EACH_DAY[..], &["out"]].concat();
     place.ok(&words);
     let plan = || place.ok(&[&words[..], &["--plan"]].concat());
     assert!(plan().starts_with("0 of 2"));

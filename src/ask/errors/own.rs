@@ -2,6 +2,7 @@
 
 use super::explain::Explained;
 use super::place::Place;
+use super::types::closing;
 use crate::engine::own_functions;
 
 /// Takes what would be right out of the message, and looks for the place in the call.
@@ -54,16 +55,8 @@ fn split_help(message: &str) -> Option<(String, String)> {
 
 /// Where a call ends that a text begins with.
 fn end_of_call(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' if depth == 1 => return Some(at + 1),
-            ')' => depth = depth.checked_sub(1)?,
-            _ => {}
-        }
-    }
-    None
+    let open = text.find(['(', ')'])?;
+    Some(open + closing(&text[open..])? + 1)
 }
 
 /// From the exact to the rough.

@@ -86,7 +86,7 @@ fn kind(word: &str) -> &str {
 }
 
 /// Where the bracket closes that a text begins with.
-fn closing(text: &str) -> Option<usize> {
+pub(super) fn closing(text: &str) -> Option<usize> {
     if !text.starts_with('(') {
         return None;
     }

@@ -25,7 +25,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::ask::output::cells::{Cells, columns};
+use crate::ask::output::cells::{Cells, columns, quote};
 use crate::ask::output::types::type_name;
 use crate::ask::output::{Numbers, Rows, failed};
 
@@ -169,30 +169,19 @@ fn text(text: &str, out: &mut String) {
 
 /// Appends a JSON string in which no bar and no control character stands.
 fn quoted(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c => escaped_char(c, out),
-        }
-    }
-    out.push('"');
+    let mut json = String::with_capacity(text.len() + 2);
+    quote(text, &mut json);
+    escaped(&json, out);
 }
 
 /// Appends JSON, in which bars and control characters stand within strings only.
 fn escaped(json: &str, out: &mut String) {
-    json.chars().for_each(|c| escaped_char(c, out));
-}
-
-fn escaped_char(c: char, out: &mut String) {
-    if c == '|' || is_hidden(c) {
-        write!(out, "\\u{:04x}", u32::from(c)).expect("a String takes every text");
-    } else {
-        out.push(c);
+    for c in json.chars() {
+        if c == '|' || is_hidden(c) {
+            write!(out, "\\u{:04x}", u32::from(c)).expect("a String takes every text");
+        } else {
+            out.push(c);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod types;
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -159,6 +160,18 @@ impl Format {
 impl Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(Self::NAMES[*self as usize])
+    }
+}
+
+impl Format {
+    /// What the name of a file says about the form of its rows.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "md" => Some(Self::Markdown),
+            "jsonl" => Some(Self::Ndjson),
+            "txt" => Some(Self::Table),
+            other => other.parse().ok(),
+        }
     }
 }
 

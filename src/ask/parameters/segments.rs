@@ -26,6 +26,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::ask::errors::Usage;
 use crate::ask::parameters::Arguments;
 use crate::ask::parameters::value::Value;
+use crate::ask::script::quoted;
 use crate::engine::own_tables;
 use crate::error::did_you_mean;
 
@@ -106,7 +107,7 @@ pub(super) async fn find<'a>(
 
 /// The users of a segment, each once.
 pub(in crate::ask) fn users_of(segment: &str) -> String {
-    format!("SELECT DISTINCT user_id FROM \"{}\" WHERE user_id IS NOT NULL", segment.replace('"', "\"\""))
+    format!("SELECT DISTINCT user_id FROM {} WHERE user_id IS NOT NULL", quoted(segment))
 }
 
 fn query(segment: &str) -> Option<Box<Query>> {

@@ -1,6 +1,6 @@
 //! Completion behind a `\`: the commands, and what each of them takes.
 
-use super::offer::fits;
+use super::offer::rank;
 use super::{Candidate, Catalogue, Completion, Item};
 use crate::repl::chart::ChartKind;
 use crate::repl::meta::COMMANDS;
@@ -119,7 +119,7 @@ impl List<'_> {
     }
 
     fn push(&mut self, name: &str, text: &str, detail: &str) {
-        if let Some(rank) = fits(name, self.typed) {
+        if let Some(rank) = rank(name, self.typed) {
             let candidate =
                 Candidate { text: text.to_string(), label: name.to_string(), detail: detail.to_string() };
             self.found.push((rank, candidate));

@@ -7,6 +7,7 @@ use super::place::{Clause, Place, Wants};
 use super::scope::Scope;
 use super::vocabulary as words;
 use super::{Candidate, Catalogue, Completion, Function, Item};
+use crate::ask::quoted;
 
 /// More are no help.
 const MOST: usize = 500;
@@ -37,7 +38,7 @@ struct Offer<'a> {
     seen: HashSet<String>,
 }
 
-impl Offer<'_> {
+impl<'a> Offer<'a> {
     fn fill(&mut self) {
         let place = self.place;
         match &place.wants {
@@ -247,28 +248,23 @@ impl Offer<'_> {
         !values.is_empty()
     }
 
-    fn function(&self, name: &str) -> Option<&Function> {
+    fn function(&self, name: &str) -> Option<&'a Function> {
         let name = name.trim_start_matches('\0');
         self.catalogue.functions().iter().find(|function| function.name.eq_ignore_ascii_case(name))
     }
 
     fn option_names(&mut self, function: &str) {
-        let catalogue = self.catalogue;
-        let name = function.trim_start_matches('\0');
-        let Some(function) = catalogue.functions().iter().find(|known| known.name.eq_ignore_ascii_case(name))
-        else {
+        let Some(function) = self.function(function) else {
             return;
         };
-        for (name, meaning, _) in options(function, catalogue) {
+        for (name, meaning, _) in options(function, self.catalogue) {
             self.add(name, &format!("{name}: "), meaning);
         }
     }
 
     fn option_values(&mut self, function: &str, option: &str) {
-        let catalogue = self.catalogue;
-        let name = function.trim_start_matches('\0');
-        let function = catalogue.functions().iter().find(|known| known.name.eq_ignore_ascii_case(name));
-        let found = function.map(|function| options(function, catalogue)).unwrap_or_default();
+        let found =
+            self.function(function).map(|function| options(function, self.catalogue)).unwrap_or_default();
         if let Some((_, meaning, texts)) =
             found.into_iter().find(|(name, ..)| name.eq_ignore_ascii_case(option))
         {
@@ -288,7 +284,7 @@ impl Offer<'_> {
     }
 
     fn argument_texts(&mut self, function: &str) {
-        let Some(function) = self.function(function).cloned() else {
+        let Some(function) = self.function(function) else {
             return;
         };
         for (_, meaning) in function.arguments.iter().filter(|(_, meaning)| !meaning.starts_with("Option")) {
@@ -329,16 +325,16 @@ fn in_quotes(text: &str) -> String {
 }
 
 /// The name as SQL wants it: unquoted names are read in small letters.
-pub(crate) fn identifier(name: &str) -> String {
+fn identifier(name: &str) -> String {
     let first = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
     let is_plain = first
         && name.chars().all(|c| (c.is_alphanumeric() && !c.is_uppercase()) || c == '_')
         && !words::RESERVED.contains(&name.to_ascii_uppercase().as_str());
-    if is_plain { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if is_plain { name.to_string() } else { quoted(name) }
 }
 
 /// How well a name fits what was typed: the same, begins so, a part begins so, holds it; `None` if not at all.
-fn rank(name: &str, typed: &str) -> Option<u8> {
+pub(super) fn rank(name: &str, typed: &str) -> Option<u8> {
     if typed.is_empty() {
         return Some(1);
     }
@@ -356,9 +352,4 @@ fn rank(name: &str, typed: &str) -> Option<u8> {
         (false, 3..) => Some(3),
         (false, _) => None,
     }
-}
-
-/// As [`rank`], for lists outside SQL.
-pub(super) fn fits(name: &str, typed: &str) -> Option<u8> {
-    rank(name, typed)
 }

@@ -306,11 +306,8 @@ impl Session {
         check_known(&given, &known)?;
         // What was \set before holds where the report has such a parameter.
         let all: Vec<Given> = self.parameters.values().cloned().chain(given).collect();
-        let days = if Days::are_needed(&report.parameters, &all) {
-            Days::of(&self.engine).await?
-        } else {
-            Days::default()
-        };
+        let declared = std::iter::once(report.parameters.as_slice());
+        let days = Days::where_needed(&self.engine, declared, &all).await?;
         let arguments = report.arguments(&all, &days)?;
         self.say(&format!("{}; days in {}", report.title, self.engine.time_zone()));
         let engine = self.engine.clone();

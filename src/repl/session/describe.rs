@@ -3,7 +3,7 @@
 use datafusion::common::{Result, TableReference};
 
 use super::{LastResult, Session};
-use crate::ask::Usage;
+use crate::ask::{Usage, quoted};
 use crate::engine::Engine;
 use crate::error::did_you_mean;
 use crate::functions::docs;
@@ -208,7 +208,3 @@ impl Session {
 
 /// In a table of at most so many rows `\\summary` counts different values one by one.
 const MOST_EXACT: f64 = 1_000_000.0;
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use datafusion::common::Result;
 use tokio::task::JoinHandle;
 
-use crate::ask::{Format, Given, Usage, of_segment};
+use crate::ask::{Format, Given, Usage, narrowed};
 use crate::engine::{Engine, EngineOptions};
 use crate::repl::complete::{Item, Names};
 use crate::repl::editor::SharedNames;
@@ -106,11 +106,7 @@ impl Session {
             }
             None => (Engine::new(&options.engine)?, None),
         };
-        let engine = match &options.segment {
-            Some(segment) => of_segment(&engine, segment).await?,
-            None => engine,
-        };
-        let engine = if options.read_only { engine.read_only().await? } else { engine };
+        let engine = narrowed(engine, options.segment.as_deref(), options.read_only).await?;
         let variable = |name: &str| std::env::var(name).ok();
         let is_terminal = std::io::stdout().is_terminal();
         let mut session = Self {

@@ -3,7 +3,6 @@
 
 use std::error::Error;
 use std::fmt::{self, Display};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -77,8 +76,8 @@ impl Session {
                 given.iter().filter(|given| needed.contains(&given.name)).cloned().collect();
             Arguments::undeclared(&given)?
         } else {
-            let needs_days = Days::are_needed(&header.parameters, given);
-            let days = if needs_days { Days::of(&self.engine).await? } else { Days::default() };
+            let declared = std::iter::once(header.parameters.as_slice());
+            let days = Days::where_needed(&self.engine, declared, given).await?;
             Arguments::declared(&header.parameters, given, |parameter, text| days.resolve(parameter, text))?
         };
         match arguments.missing(parsed) {
@@ -127,7 +126,7 @@ impl Session {
         let started = std::time::Instant::now();
         let running: Running = Arc::new(OnceLock::new());
         if let Some(path) = self.output.clone() {
-            let format = format_of(&path).unwrap_or(self.format);
+            let format = Format::of_file(&path).unwrap_or(self.format);
             let file = OutputFile::create(&path)?;
             let work = async move { to_file(plan, file, format, failed).await };
             let Some(rows) = self.supervised(work, &running)? else {
@@ -254,14 +253,4 @@ async fn to_file(
     let rows = write(frame, format, Numbers::Exact, &mut file).await.map_err(failed)?;
     file.commit()?;
     Ok(Some(rows))
-}
-
-/// What the name of a file says about the form of its rows.
-pub(super) fn format_of(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()? {
-        "md" => Some(Format::Markdown),
-        "jsonl" => Some(Format::Ndjson),
-        "txt" => Some(Format::Table),
-        other => other.parse().ok(),
-    }
 }

@@ -236,7 +236,7 @@ impl Order<'_> {
             let arguments = self.arguments(report, &task.stretch, days).map_err(failed)?;
             let record = file(report, &arguments, &staged, &running).await.map_err(failed)?;
             let old = before.as_ref().and_then(|before| before.file(&record.file));
-            let is_same = |bytes: Vec<u8>| format!("{:032x}", xxh3_128(&bytes)) == record.hash;
+            let is_same = |bytes: Vec<u8>| hash_of(&bytes) == record.hash;
             if old.is_some_and(|old| old.hash == record.hash)
                 // Somebody may have opened it in another program and saved it.
                 && std::fs::read(target.join(&record.file)).is_ok_and(is_same)
@@ -405,13 +405,18 @@ async fn file(
     })
 }
 
+/// As [`Hashed`] hashes what is written.
+fn hash_of(bytes: &[u8]) -> String {
+    format!("{:032x}", xxh3_128(bytes))
+}
+
 fn asked(report: &Report, arguments: &Arguments, format: Format) -> Asked {
     let parameters: BTreeMap<String, String> =
         arguments.texts().map(|(name, text)| (name.to_string(), text.to_string())).collect();
     Asked {
         report: report.name.clone(),
         file: format!("{}.{}", report.name, format.extension()),
-        query: format!("{:032x}", xxh3_128(report.text().as_bytes())),
+        query: hash_of(report.text().as_bytes()),
         parameters,
     }
 }
