@@ -17,7 +17,7 @@ numbers AS (
 ),
 per_user AS (
     SELECT CAST(bitmap_count(active_bitmap(dt, 'day')) AS BIGINT) AS active_days
-    FROM visits
+    FROM active_days
     WHERE dt > $to - $days AND dt <= $to
     GROUP BY user_id
 ),

@@ -38,7 +38,7 @@ newest AS (
 ),
 visited AS (
     SELECT user_id, active_bitmap(dt, $by) AS visits
-    FROM visits
+    FROM active_days
     WHERE dt >= CAST(date_trunc($by, CAST(date_trunc($by, $from) AS DATE) - 1) AS DATE)
         AND dt < CAST(date_trunc($by, $to) AS DATE) + CASE $by WHEN 'day' THEN 1 WHEN 'week' THEN 7 ELSE 31 END
     GROUP BY user_id

@@ -32,7 +32,7 @@ newest AS (
 ),
 visited AS (
     SELECT user_id, active_bitmap(dt, 'day') AS visits
-    FROM visits
+    FROM active_days
     WHERE dt >= $from AND dt <= $to + 30
     GROUP BY user_id
 ),

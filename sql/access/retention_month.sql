@@ -34,7 +34,7 @@ newest AS (
 ),
 visited AS (
     SELECT user_id, active_bitmap(dt, 'month') AS visits
-    FROM visits
+    FROM active_days
     WHERE dt >= CAST(date_trunc('month', $from) AS DATE)
         AND dt <= CAST(CAST(date_trunc('month', $to) AS DATE) + INTERVAL '2 months' AS DATE) - 1
     GROUP BY user_id

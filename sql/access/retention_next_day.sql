@@ -31,7 +31,7 @@ newest AS (
     SELECT max(dt) AS newest FROM events
 ),
 active AS (
-    SELECT user_id, dt FROM visits WHERE dt >= $from - 1 AND dt <= $to GROUP BY user_id, dt
+    SELECT user_id, dt FROM active_days WHERE dt >= $from - 1 AND dt <= $to
 ),
 seen AS (
     SELECT user_id, dt, lead(dt) OVER (PARTITION BY user_id ORDER BY dt) - dt = 1 AS came_again FROM active

@@ -35,7 +35,7 @@ newest AS (
 ),
 visited AS (
     SELECT user_id, active_bitmap(dt, 'week') AS visits
-    FROM visits
+    FROM active_days
     WHERE dt >= CAST(date_trunc('week', $from) AS DATE) AND dt <= CAST(date_trunc('week', $to) AS DATE) + 34
     GROUP BY user_id
 ),

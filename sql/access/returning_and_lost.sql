@@ -29,13 +29,13 @@ days AS (
     SELECT unnest(generate_series($from, $to, INTERVAL '1 day')) AS day
 ),
 visited AS (
-    SELECT dt AS day, count(DISTINCT user_id) AS visitors
-    FROM visits
+    SELECT dt AS day, count(*) AS visitors
+    FROM active_days
     WHERE dt >= $from AND dt <= $to
     GROUP BY dt
 ),
 active AS (
-    SELECT user_id, dt FROM visits WHERE dt <= $to GROUP BY user_id, dt
+    SELECT user_id, dt FROM active_days WHERE dt <= $to
 ),
 numbered AS (
     SELECT user_id, dt, sessionize(dt, INTERVAL '90 days') OVER (PARTITION BY user_id ORDER BY dt) AS spell FROM active

@@ -30,8 +30,8 @@ newest AS (
 -- One row a user: the days with a visit, and the day of the first visit ever.
 seen AS (
     SELECT user_id, active_bitmap(dt, 'day') AS days
-    FROM events
-    WHERE event = 'page_view' AND dt >= $from AND dt <= $to + 30
+    FROM active_days
+    WHERE dt >= $from AND dt <= $to + 30
     GROUP BY user_id
 ),
 arrived AS (

@@ -31,9 +31,8 @@ newest AS (
 -- One row a user: the months with a visit, and the month of the first visit ever.
 seen AS (
     SELECT user_id, active_bitmap(dt, 'month') AS months
-    FROM events
-    WHERE event = 'page_view'
-        AND dt >= CAST(date_trunc('month', $from) AS DATE)
+    FROM active_days
+    WHERE dt >= CAST(date_trunc('month', $from) AS DATE)
         AND dt < CAST(date_trunc('month', $to) AS DATE) + INTERVAL '2 months'
     GROUP BY user_id
 ),

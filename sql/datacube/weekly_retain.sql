@@ -31,9 +31,8 @@ newest AS (
 -- One row a user: the weeks with a visit, and the week of the first visit ever.
 seen AS (
     SELECT user_id, active_bitmap(dt, 'week') AS weeks
-    FROM events
-    WHERE event = 'page_view'
-        AND dt >= CAST(date_trunc('week', $from) AS DATE)
+    FROM active_days
+    WHERE dt >= CAST(date_trunc('week', $from) AS DATE)
         AND dt < CAST(date_trunc('week', $to) AS DATE) + INTERVAL '35 days'
     GROUP BY user_id
 ),

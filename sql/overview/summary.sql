@@ -17,7 +17,7 @@
 -- check: count(*) = 10
 -- Opens, their stay and their depth belong to the day on which the open starts; visits, visitors and shares to their own day.
 -- Figures are carried as whole ten-thousandths, so that no sum or quotient is rounded twice.
--- The days are asked one by one, so that those between them are not read.
+-- Opens are asked of one day after the other, so that those between them are not read.
 WITH
 compared AS (
     SELECT 'value' AS which, $to AS day
@@ -45,19 +45,11 @@ opened AS (
     GROUP BY session_dt
 ),
 visited AS (
-    SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
-    FROM visits
-    WHERE dt >= CAST($to - INTERVAL '1 day' AS DATE) AND dt <= $to
-    GROUP BY dt
-    UNION ALL
-    SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
-    FROM visits
-    WHERE dt = CAST($to - INTERVAL '7 days' AS DATE)
-    GROUP BY dt
-    UNION ALL
-    SELECT dt AS day, count(*) AS visits, count(DISTINCT user_id) AS visitors
-    FROM visits
-    WHERE dt = CAST($to - INTERVAL '1 month' AS DATE)
+    SELECT dt AS day, sum(views) AS visits, count(*) AS visitors
+    FROM active_days
+    WHERE dt IN (
+        $to, CAST($to - INTERVAL '1 day' AS DATE), CAST($to - INTERVAL '7 days' AS DATE), CAST($to - INTERVAL '1 month' AS DATE)
+    )
     GROUP BY dt
 ),
 shared AS (

@@ -20,7 +20,7 @@
 -- profile/portrait. All 21 pairs are there, also those without users.
 WITH
 active AS (
-    SELECT DISTINCT user_id FROM events WHERE event = 'page_view' AND dt > $to - $days AND dt <= $to
+    SELECT DISTINCT user_id FROM active_days WHERE dt > $to - $days AND dt <= $to
 ),
 described AS (
     SELECT

@@ -44,9 +44,8 @@ views AS (
         user_id,
         page,
         to_local_time(ts AT TIME ZONE $zone) + (CAST($day AS TIMESTAMP) - CAST(dt AS TIMESTAMP)) AS at
-    FROM events
-    WHERE event = 'page_view'
-        AND dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+    FROM visits
+    WHERE dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
 ),
 pages AS (
     SELECT

@@ -42,9 +42,8 @@ known AS (
 ),
 views AS (
     SELECT dt, user_id, ts
-    FROM events
-    WHERE event = 'page_view'
-        AND dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+    FROM visits
+    WHERE dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
         AND (dt <> $day OR ts < $until)
 ),
 -- Local times of both days, as if they were of the day itself.

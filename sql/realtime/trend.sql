@@ -52,9 +52,8 @@ viewed AS (
         date_bin($every, to_local_time(ts AT TIME ZONE $zone)) AS begins,
         count(*) AS visits,
         count(DISTINCT user_id) AS visitors
-    FROM events
-    WHERE event = 'page_view'
-        AND dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+    FROM visits
+    WHERE dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
         AND (dt <> $day OR ts < $until)
         AND ($page = '' OR page = $page)
     GROUP BY 1, 2

@@ -51,7 +51,7 @@ pub(crate) async fn tables(context: &SessionContext) -> Vec<Table> {
         }
     }
     let place = |table: &Table| {
-        let order = ["events", "visits", "sessions", "users", "shares"];
+        let order = ["events", "visits", "sessions", "active_days", "users", "shares"];
         (
             table.name.contains('.'),
             order.iter().position(|name| *name == table.name).unwrap_or(order.len()),

@@ -31,6 +31,7 @@ pub use shard_scan::{ShardScan, ShardScanExec};
 const VIEWS: &[(&str, &str)] = &[
     ("visits", include_str!("../../sql/views/visits.sql")),
     ("sessions", include_str!("../../sql/views/sessions.sql")),
+    ("active_days", include_str!("../../sql/views/active_days.sql")),
     ("shares", include_str!("../../sql/views/shares.sql")),
 ];
 

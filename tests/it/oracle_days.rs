@@ -80,6 +80,7 @@ fn day_filters_on_views() {
         for (view, columns) in [
             ("visits", &["dt", "session_dt"][..]),
             ("sessions", &["session_dt"][..]),
+            ("active_days", &["dt"][..]),
             ("shares", &["dt"][..]),
         ] {
             ask(&engine, &format!("CREATE OR REPLACE TABLE whole AS SELECT * FROM {view}"));

@@ -15,7 +15,9 @@ use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{
     CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions,
 };
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{
     ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
     InputDistributionRequirements, InputOrderMode, PlanProperties, StatisticsArgs,
@@ -24,6 +26,7 @@ use datafusion::physical_plan::{
 use super::stream::KeyedAggregateStream;
 use crate::error::footfall_internal_err;
 use crate::functions::interner::is_keyable;
+use crate::plan::sessionize::SessionizeExec;
 
 /// An aggregation whose groups are known by the order or by the numbers of their keys.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ pub(crate) struct KeyedAggregateExec {
 pub(crate) enum Way {
     /// One phase, over rows in this order of the keys at these places; the others are numbered.
     Sorted { order: LexRequirement, places: Vec<usize> },
-    /// The first of two phases, over rows in no order: all keys are numbered.
+    /// The first of two phases, over visits in no order of the keys: all keys are numbered.
     Numbered,
 }
 
@@ -88,7 +91,7 @@ fn way(aggregate: &AggregateExec) -> Option<Way> {
     }
     if ordered == 0 {
         // Numbers alone are hashed as quickly as they are numbered.
-        let is_quicker = types.iter().any(DataType::is_string);
+        let is_quicker = types.len() > 1 && types.iter().any(DataType::is_string) && is_of_visits(input);
         return (is_quicker && types.iter().all(is_keyable)).then_some(Way::Numbered);
     }
     let properties = input.equivalence_properties();
@@ -104,6 +107,16 @@ fn way(aggregate: &AggregateExec) -> Option<Way> {
     }
     let order = LexRequirement::new(order.into_iter().map(PhysicalSortRequirement::from))?;
     Some(Way::Sorted { order, places })
+}
+
+/// Whether the rows are those of sessions, where keys beside each other are pages: few texts, of which there are many pairs. Keys of
+/// many texts, such as users in no order, are hashed up to twice as quickly as they are numbered.
+fn is_of_visits(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    match plan.children()[..] {
+        _ if plan.is::<SessionizeExec>() => true,
+        [input] if plan.is::<ProjectionExec>() || plan.is::<FilterExec>() => is_of_visits(input),
+        _ => false,
+    }
 }
 
 /// Whether equal keys of that type are the same bytes, a key after the other: two zeros and many NaN are equal for GROUP BY, and

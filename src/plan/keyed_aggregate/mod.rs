@@ -3,7 +3,7 @@
 //! ```text
 //! GROUP BY user_id            rows come group after group    compared with the one before   SortedAggregateExec
 //! GROUP BY user_id, page      in order of the user alone     pages are numbered             SortedAggregateExec
-//! GROUP BY page, next_page    in no order                    all keys are numbered          NumberedAggregateExec
+//! GROUP BY page, next_page    visits in another order        all keys are numbered          NumberedAggregateExec
 //! ```
 //!
 //! DataFusion's own operator looks every row's key up in a hash table although its group is the last one or a new one, and

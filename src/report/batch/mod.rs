@@ -25,6 +25,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use datafusion::common::{DataFusionError, Result};
+use futures::{StreamExt, stream};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 pub use day::{Day, Stretch, stretches};
@@ -70,6 +71,9 @@ pub trait Progress: Sync {
     fn advance(&self) {}
     fn end(&self) {}
 }
+
+/// So many reports are computed at a time: while one is planned or waits for its last partition, the other has work to do.
+const AT_ONCE: usize = 2;
 
 /// Names of parameters that are a day of the stretch: its first, its last, the day.
 const DAYS: [&str; 3] = ["from", "to", "day"];
@@ -229,12 +233,17 @@ impl Order<'_> {
         let running = Running { engine, shared, format: self.format, state, run, stretch };
         let mut files = Vec::new();
         let mut changed = 0;
-        for (at, _) in &task.run {
-            let report = self.reports[*at];
+        let compute = async |report: &Report| {
             progress.report(&task.stretch.name, &report.name);
+            let arguments = self.arguments(report, &task.stretch, days)?;
+            file(report, &arguments, &staged, &running).await
+        };
+        let reports: Vec<&Report> = task.run.iter().map(|(at, _)| self.reports[*at]).collect();
+        let computed: Vec<_> = reports.iter().map(|report| compute(report)).collect();
+        let mut computed = stream::iter(reports).zip(stream::iter(computed).buffered(AT_ONCE));
+        while let Some((report, record)) = computed.next().await {
             let failed = |e: DataFusionError| (report.name.clone(), e);
-            let arguments = self.arguments(report, &task.stretch, days).map_err(failed)?;
-            let record = file(report, &arguments, &staged, &running).await.map_err(failed)?;
+            let record = record.map_err(failed)?;
             let old = before.as_ref().and_then(|before| before.file(&record.file));
             let is_same = |bytes: Vec<u8>| hash_of(&bytes) == record.hash;
             if old.is_some_and(|old| old.hash == record.hash)
@@ -249,6 +258,7 @@ impl Order<'_> {
             files.push(record);
             progress.advance();
         }
+        drop(computed);
         let rows = files.iter().map(|file| file.rows).sum();
         for record in &task.keep {
             staged.keep(&record.file).map_err(of_folder)?;
@@ -289,14 +299,20 @@ pub async fn run_once(
     let shared = share(engine, asked, state).await?;
     let running = Running { engine, shared, format, state, run: &run, stretch: None };
     let mut files = Vec::new();
-    for (report, arguments) in asked {
+    let compute = async |report: &Report, arguments: &Arguments| {
         progress.report("", &report.name);
-        let mut record = file(report, arguments, &staged, &running).await?;
+        file(report, arguments, &staged, &running).await
+    };
+    let computed: Vec<_> = asked.iter().map(|(report, arguments)| compute(report, arguments)).collect();
+    let mut computed = stream::iter(computed).buffered(AT_ONCE);
+    while let Some(record) = computed.next().await {
+        let mut record = record?;
         // Over a range of their own there is nothing by which a later run could tell that an answer is still right.
         record.inputs = Inputs { segment: state.segment.clone(), ..Inputs::default() };
         files.push(record);
         progress.advance();
     }
+    drop(computed);
     progress.end();
     let switched = switch(staged, folder, files, |files| folder_record(&run, state, store, files, begun));
     switched.map_err(|e| cannot_write(folder, &e))

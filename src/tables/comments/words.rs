@@ -3,7 +3,7 @@
 use super::Table;
 
 /// In the order in which the README lists them.
-pub(super) static TABLES: [Table; 11] = [
+pub(super) static TABLES: [Table; 12] = [
     Table {
         name: "events",
         row: "an event as it landed",
@@ -100,6 +100,16 @@ pub(super) static TABLES: [Table; 11] = [
             ("scene", "scene of the open: the first one that any of its events has"),
             ("is_bounce", "whether the open has exactly one page view"),
             ("is_first", "whether users.first_seen, the user's first page view ever, lies in the open"),
+        ],
+        others: None,
+    },
+    Table {
+        name: "active_days",
+        row: "a user and a local day on which the user viewed a page",
+        columns: &[
+            ("user_id", "who viewed a page"),
+            ("dt", "the local day"),
+            ("views", "page views of the user on the day"),
         ],
         others: None,
     },

@@ -7,6 +7,8 @@
 //! A query whose filter goes beyond the days that are kept runs over the view itself, and so does every query where the
 //! rows would take too much memory. What is kept are rows of a view, not figures: each report computes its own.
 
+mod kept_rows;
+
 use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -16,29 +18,42 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{SchemaProvider, Session};
 use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
-use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::{TableProvider, TableType, ViewTable};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, col, lit,
 };
-use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
+use self::kept_rows::{KeptRows, KeptRowsExec};
 use super::reads::{Conditions, Span, both};
 use crate::engine::{Engine, own_tables, with_tables};
 
 /// Rows of a view that are kept take at most so many bytes.
 const MOST_BYTES: usize = 512 << 20;
 
-/// The views of sessions, with the columns that are days of theirs, and those that are not kept, because they ask for all of
-/// a user's history.
-const VIEWS: [(&str, &[&str], &[&str]); 2] =
-    [("visits", &["dt", "session_dt"], &[]), ("sessions", &["session_dt"], &["is_first"])];
+/// A view whose rows of some days are kept.
+struct Kept {
+    name: &'static str,
+    /// Columns that are days of its rows.
+    days: &'static [&'static str],
+    /// Columns that are not kept, because they ask for all of a user's history.
+    left_out: &'static [&'static str],
+    /// So many days before the first and after the last one are kept, too.
+    around: i32,
+}
+
+const VIEWS: [Kept; 3] = [
+    Kept { name: "visits", days: &["dt", "session_dt"], left_out: &[], around: 0 },
+    Kept { name: "sessions", days: &["session_dt"], left_out: &["is_first"], around: 0 },
+    // Retention looks a month ahead, active days a month back.
+    Kept { name: "active_days", days: &["dt"], left_out: &[], around: 31 },
+];
 
 /// Days of more events than this are not kept.
 const MOST_EVENTS: u64 = 4_000_000;
@@ -85,9 +100,14 @@ async fn keeping(engine: &Engine, first: i32, last: i32, keeps_users: bool) -> R
         }
         Ok(())
     };
-    for (name, columns, left_out) in VIEWS {
-        let days = Days { columns, first, last, time_zone: engine.time_zone() };
-        keep(name, Some(days), left_out).await?;
+    for view in VIEWS {
+        let days = Days {
+            columns: view.days,
+            first: first.saturating_sub(view.around),
+            last: last.saturating_add(view.around),
+            time_zone: engine.time_zone(),
+        };
+        keep(view.name, Some(days), view.left_out).await?;
     }
     if keeps_users {
         keep("users", None, &[]).await?;
@@ -141,12 +161,7 @@ struct KeptView {
     /// `None`: all rows.
     days: Option<Days>,
     /// `None` once it is known that they are too many.
-    rows: OnceCell<Option<Rows>>,
-}
-
-struct Rows {
-    partitions: Vec<Vec<RecordBatch>>,
-    _reservation: Arc<MemoryReservation>,
+    rows: OnceCell<Option<Arc<KeptRows>>>,
 }
 
 impl KeptView {
@@ -162,7 +177,7 @@ impl KeptView {
         }
     }
 
-    async fn compute(&self, state: &dyn Session) -> Result<Option<Rows>> {
+    async fn compute(&self, state: &dyn Session) -> Result<Option<Arc<KeptRows>>> {
         let mut plan = LogicalPlanBuilder::from(self.view.clone());
         if let Some(filter) = self.days.as_ref().and_then(Days::filter) {
             plan = plan.filter(filter)?;
@@ -173,6 +188,8 @@ impl KeptView {
             MemoryConsumer::new(format!("kept {}", self.name)).register(&state.runtime_env().memory_pool);
         let reservation = Arc::new(reservation);
         let schema = Arc::new(self.schema.project(&self.columns)?);
+        let (equivalence, partitioning) =
+            (plan.equivalence_properties().clone(), plan.output_partitioning().clone());
         let mut tasks = JoinSet::new();
         let streams = execute_stream_partitioned(plan, state.task_ctx())?;
         for (at, mut stream) in streams.into_iter().enumerate() {
@@ -199,7 +216,13 @@ impl KeptView {
         }
         partitions.sort_by_key(|(at, _)| *at);
         let partitions = partitions.into_iter().map(|(_, batches)| batches).collect();
-        Ok(Some(Rows { partitions, _reservation: reservation }))
+        Ok(Some(Arc::new(KeptRows {
+            schema,
+            partitions,
+            equivalence,
+            partitioning,
+            _reservation: reservation,
+        })))
     }
 
     fn named(&self, columns: &[usize]) -> Vec<Expr> {
@@ -268,8 +291,7 @@ impl TableProvider for KeptView {
             && self.days.as_ref().is_none_or(|days| days.hold(filters))
             && let Some(rows) = self.rows.get_or_try_init(|| self.compute(state)).await?
         {
-            let schema = Arc::new(self.schema.project(&self.columns)?);
-            return Ok(MemorySourceConfig::try_new_exec(&rows.partitions, schema, Some(places))?);
+            return Ok(Arc::new(KeptRowsExec::try_new(&self.name, Arc::clone(rows), places)?));
         }
         self.plan(state, projection, filters).await
     }
