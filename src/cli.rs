@@ -84,7 +84,7 @@ pub(crate) struct Limits {
     #[arg(long, short, global = true, help_heading = "Limits")]
     pub(crate) quiet: bool,
     /// Only read the store: no statement may change anything, no file is a table, 256 kB of SQL; unless told otherwise
-    /// 30 s and 1 GB
+    /// 30 s and 1 GB. The answer still goes where -o wants it
     #[arg(long, global = true, help_heading = "Limits")]
     pub(crate) read_only: bool,
     /// How an error is told: for people, or as one line of JSON, and then no messages and no progress beside it
@@ -167,7 +167,7 @@ pub(crate) struct SqlArgs {
     /// number and a hash of all of them
     #[arg(long, value_parser = formats())]
     pub(crate) format: Option<Format>,
-    /// Write the one result there instead of stdout: the whole file or none
+    /// Write the one result there instead of stdout: the whole file or none; folders on its way are made
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

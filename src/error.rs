@@ -21,17 +21,22 @@ pub(crate) fn did_you_mean(found: &str, accepted: &[&str]) -> String {
 /// The one of `accepted` that was probably meant: at most two changes or a third of the characters, and less than half of them.
 pub(crate) fn nearest<'a>(found: &str, accepted: &[&'a str]) -> Option<&'a str> {
     let found = found.to_lowercase();
-    let length = found.chars().count();
     let mut best: Option<(usize, &'a str)> = None;
     for name in accepted {
-        let distance = edit_distance(&found, &name.to_lowercase());
-        let longer = name.chars().count().max(length);
-        let is_close = distance <= (longer / 3).max(2) && distance * 2 < longer;
-        if is_close && best.is_none_or(|(least, _)| distance < least) {
+        if let Some(distance) = close(&found, name)
+            && best.is_none_or(|(least, _)| distance < least)
+        {
             best = Some((distance, name));
         }
     }
     best.map(|(_, name)| name)
+}
+
+/// How far a name is from what was found, in small letters, if it may be meant.
+pub(crate) fn close(found: &str, name: &str) -> Option<usize> {
+    let distance = edit_distance(found, &name.to_lowercase());
+    let longer = name.chars().count().max(found.chars().count());
+    (distance <= (longer / 3).max(2) && distance * 2 < longer).then_some(distance)
 }
 
 /// How many characters must be added, taken, changed or swapped with their neighbour.

@@ -11,7 +11,7 @@ use crate::ask::errors::{Located, plain};
 
 /// One object; `code` is the exit code. What is not known is null.
 pub fn error_json(error: &DataFusionError, code: u8) -> Value {
-    match located(error) {
+    match Located::of(error) {
         Some(found) => {
             // What the error is about, such as the day and the report.
             let text = plain(error);
@@ -65,13 +65,4 @@ fn without_help(code: u8, message: &str, at: At<'_>) -> Value {
 
 fn object(code: u8, message: &str, (file, line, column): At<'_>, help: Option<&str>) -> Value {
     json!({ "code": code, "message": message, "file": file, "line": line, "column": column, "help": help })
-}
-
-fn located(error: &DataFusionError) -> Option<&Located> {
-    match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => located(inner),
-        DataFusionError::Shared(inner) => located(inner),
-        DataFusionError::External(inner) => inner.downcast_ref::<Located>(),
-        _ => None,
-    }
 }

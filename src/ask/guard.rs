@@ -4,10 +4,12 @@
 //! process, whatever the stack. So chains have a length, counted before the text is parsed.
 
 use chrono_tz::{TZ_VARIANTS, Tz};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{LogicalPlan, SetVariable, Statement};
 use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement as Asked;
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
@@ -76,7 +78,9 @@ pub(crate) fn check_chains(source: &Source) -> Result<()> {
         };
         return Err(Usage::error(format!(
             "{}:{}:{}: more than {too_many} {what}; {instead}",
-            source.name, token.span.start.line, token.span.start.column
+            source.name,
+            source.line(token.span.start.line),
+            token.span.start.column
         )));
     }
     Ok(())
@@ -146,16 +150,56 @@ pub(super) fn check_length(context: &SessionContext, source: &Source) -> Result<
     Ok(())
 }
 
-/// Fails if a plan does more than read, in a session that only reads: no tables, no rows, no files, no settings.
+/// Fails if a statement does more than read, in a session that only reads, and says what it was.
+pub(super) fn check_statement(context: &SessionContext, asked: &Asked) -> Result<()> {
+    if !only_reads(context) {
+        return Ok(());
+    }
+    match change(asked) {
+        Some(change) => Err(refused(&change)),
+        None => Ok(()),
+    }
+}
+
+/// As [`check_statement`] by the plan, which knows what hides in a query: no tables, no rows, no files, no settings.
 pub(super) fn check_plan(context: &SessionContext, plan: &LogicalPlan) -> Result<()> {
     if only_reads(context) {
         let options =
             SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        options
-            .verify_plan(plan)
-            .map_err(|e| Usage::error(format!("--read-only: {}", crate::ask::errors::plain(&e))))?;
+        options.verify_plan(plan).map_err(|_| refused("the query does more than read"))?;
     }
     Ok(())
+}
+
+fn refused(change: &str) -> DataFusionError {
+    Usage::error(format!(
+        "--read-only: {change}, but this session only reads; allowed are SELECT, SHOW, DESCRIBE and EXPLAIN"
+    ))
+}
+
+/// What a statement that does more than read does: `CREATE TABLE changes tables or views`.
+fn change(asked: &Asked) -> Option<String> {
+    match asked {
+        Asked::Explain(explain) => return change(&explain.statement),
+        Asked::Statement(statement) if matches!(statement.as_ref(), SqlStatement::Query(_)) => return None,
+        _ => {}
+    }
+    let text = asked.to_string();
+    let words: Vec<&str> = text.split_whitespace().take(4).collect();
+    let first = words.first().copied().unwrap_or_default();
+    let what = match first {
+        "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" => return None,
+        "SET" | "RESET" => {
+            return Some(format!("{} changes a setting", words[..words.len().min(2)].join(" ")));
+        }
+        "CREATE" | "DROP" | "ALTER" => "changes tables or views",
+        "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" => "changes rows",
+        "COPY" => "writes a file",
+        _ => "does more than read",
+    };
+    let is_keyword = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase());
+    let said: Vec<&str> = words.into_iter().take_while(is_keyword).collect();
+    Some(format!("{} {what}", said.join(" ")))
 }
 
 /// Fails if a setting of ours is set to what no function takes: the next query would fail, or count other days than it says.

@@ -51,21 +51,20 @@ impl Header {
     pub fn parse(source: &Source) -> Result<Self> {
         let mut header = Self::default();
         let entries = entries(&source.text);
+        let wrong = |line: usize, reason: &str| {
+            Usage::error(format!("{}:{}: {reason}", source.name, source.line(line as u64)))
+        };
         for (line, text) in &entries {
-            header
-                .entry(*line, text)
-                .map_err(|reason| Usage::error(format!("{}:{line}: {reason}", source.name)))?;
+            header.entry(*line, text).map_err(|reason| wrong(*line, &reason))?;
         }
         // Other texts than reports may say what they like.
         if header.title.is_some()
             && let Some((line, reason)) =
                 entries.iter().find_map(|(line, text)| mistyped(text).map(|reason| (line, reason)))
         {
-            return Err(Usage::error(format!("{}:{line}: {reason}", source.name)));
+            return Err(wrong(*line, &reason));
         }
-        header
-            .check_charts()
-            .map_err(|(line, reason)| Usage::error(format!("{}:{line}: {reason}", source.name)))?;
+        header.check_charts().map_err(|(line, reason)| wrong(line, &reason))?;
         Ok(header)
     }
 

@@ -26,7 +26,7 @@ pub use about::{ColumnAbout, TableAbout, about_tables};
 pub use error_json::{error_json, message_json};
 #[cfg(feature = "store")]
 pub(crate) use errors::sentence;
-pub use errors::{Located, Usage, is_usage, locate, plain};
+pub use errors::{Located, Usage, at_line, is_usage, locate, plain};
 pub use files::OutputFile;
 #[cfg(feature = "store")]
 pub(crate) use guard::check_chains;
@@ -38,7 +38,7 @@ pub use output::{Format, Numbers, type_name, write, write_objects};
 pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
 pub use script::{Parsed, Source, parse, quoted};
 
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 #[cfg(feature = "store")]
@@ -54,13 +54,15 @@ pub async fn answer(
     arguments: &Arguments,
 ) -> Result<Option<DataFrame>> {
     guard::check_length(context, source)?;
+    let located =
+        |e: DataFusionError| errors::locate_in(context, &arguments.expressions(), &e, source, statement);
     match plan(context, source, statement, arguments).await {
         Ok(frame) if !frame.schema().fields().is_empty() => Ok(Some(frame)),
         Ok(frame) => match frame.collect().await {
             Ok(_) => Ok(None),
-            Err(e) => Err(errors::locate_in(context, &e, source, statement)),
+            Err(e) => Err(located(e)),
         },
-        Err(e) => Err(arguments.hint(errors::locate_in(context, &e, source, statement))),
+        Err(e) => Err(arguments.hint(located(e))),
     }
 }
 
@@ -71,8 +73,10 @@ async fn plan(
     arguments: &Arguments,
 ) -> Result<DataFrame> {
     let mut bound = statement.statement.clone();
-    // A session that only reads knows the store's tables and no files.
-    if !guard::only_reads(context) {
+    guard::check_statement(context, &bound)?;
+    if guard::only_reads(context) {
+        tables::refuse_files(context, &bound)?;
+    } else {
         tables::register_files(context, &bound).await?;
     }
     arguments.bind(context, &mut bound).await?;

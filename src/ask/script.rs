@@ -19,6 +19,9 @@ use crate::ask::{errors, guard, parameters};
 pub struct Source {
     pub name: String,
     pub text: String,
+    /// Lines and statements of the whole of which the text is a part, before it.
+    lines_before: u64,
+    statements_before: usize,
 }
 
 /// One statement of a [`Source`].
@@ -56,7 +59,7 @@ pub fn parse(source: &Source) -> Result<Vec<Parsed>> {
         if next.token == Token::EOF {
             return Ok(statements);
         }
-        let number = statements.len() + 1;
+        let number = source.statements_before + statements.len() + 1;
         if !separated {
             let message = format!("Expected: ';' or the end, found: {}{}", next.token, next.span.start);
             return Err(errors::syntax(&syntax_error(message), source, number - 1));
@@ -74,7 +77,17 @@ fn syntax_error(message: String) -> DataFusionError {
 
 impl Source {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), lines_before: 0, statements_before: 0 }
+    }
+
+    /// The same text as a part of a longer one, in which errors have their place.
+    pub fn behind(self, lines: u64, statements: usize) -> Self {
+        Self { lines_before: lines, statements_before: statements, ..self }
+    }
+
+    /// A line of the text as one of the whole, both counted from 1.
+    pub(super) fn line(&self, line: u64) -> u64 {
+        self.lines_before + line
     }
 
     /// A file's text; a byte-order mark at its start is not part of it.

@@ -15,6 +15,7 @@ use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
+use crate::ask::errors::Usage;
 use crate::error::did_you_mean;
 use crate::folder;
 use crate::parquet_gate::gate;
@@ -37,9 +38,30 @@ pub(super) async fn register_files(context: &SessionContext, statement: &Stateme
     Ok(())
 }
 
+/// Fails if a statement names a file, in a session that knows the store's tables and no files. Only the name is looked at, so
+/// that nobody learns which files there are.
+pub(super) fn refuse_files(context: &SessionContext, statement: &Statement) -> Result<()> {
+    for reference in context.state().resolve_table_references(statement)? {
+        let TableReference::Bare { table } = &reference else {
+            continue;
+        };
+        let is_file = has_the_name_of_a_file(table) || table.contains("://");
+        if is_file && !context.table_exist(reference.clone())? {
+            return Err(Usage::error(format!(
+                "--read-only: '{table}' names a file, but this session reads the tables and views of a store alone \
+                 (--store DIR); SHOW TABLES lists them"
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn looks_like_a_file(name: &str) -> bool {
-    !name.contains("://")
-        && (name.contains(['/', '\\']) || Kind::of(name).is_some() || has_a_log(Path::new(name)))
+    !name.contains("://") && (has_the_name_of_a_file(name) || has_a_log(Path::new(name)))
+}
+
+fn has_the_name_of_a_file(name: &str) -> bool {
+    name.contains(['/', '\\']) || Kind::of(name).is_some()
 }
 
 /// Whether the folder is a store or a table of one.

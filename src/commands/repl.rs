@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &ReplArgs, limits: &Limits) -> Result<Outcome> {
     if !std::io::stdin().is_terminal() {
         let text = stdin().await?;
         if inputs(&text).iter().any(|input| matches!(input, Input::Command(_))) {
-            Session::open(options()).await?.run_text(&text).await?;
+            Session::open(options()).await?.run_text("<stdin>", &text).await?;
             return Ok(Outcome::Done);
         }
         let args = SqlArgs {

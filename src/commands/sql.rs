@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use datafusion::common::{DataFusionError, Result};
 use footfall::ask::{
-    Arguments, Format, Given, Header, Numbers, OutputFile, Parsed, Source, answer, check_known, locate,
-    parse, write,
+    Arguments, Format, Given, Header, Numbers, OutputFile, Parsed, Source, answer, check_known, parse, write,
 };
 use footfall::report::Days;
 
@@ -41,7 +40,7 @@ pub(crate) async fn run(args: &SqlArgs, limits: &Limits) -> Result<Outcome> {
             let Some(frame) = answer(engine.context(), &script.source, statement, arguments).await? else {
                 continue;
             };
-            let failed = |e: DataFusionError| locate(&e, &script.source, statement);
+            let failed = |e: DataFusionError| arguments.locate(&e, &script.source, statement);
             if !statement.returns_rows() {
                 frame.collect().await.map_err(failed)?;
                 continue;

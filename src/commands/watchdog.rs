@@ -22,7 +22,7 @@ pub(crate) fn start(
         return;
     }
     let end = timeout.map(|timeout| (Instant::now() + timeout + GRACE, timeout));
-    let most = memory_limit.map(|limit| limit.saturating_mul(2).saturating_add(BESIDE));
+    let most = memory_limit.map(|limit| (limit.saturating_mul(2).saturating_add(BESIDE), limit));
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(BETWEEN);
@@ -32,10 +32,18 @@ pub(crate) fn start(
                 failed(4, &format!("not done within {timeout:?}"));
                 std::process::exit(4);
             }
-            if let (Some(most), Some(held)) = (most, held())
+            if let (Some((most, limit)), Some(held)) = (most, held())
                 && held > most
             {
-                failed(1, &format!("not enough memory: the process holds {} MB", held >> 20));
+                failed(
+                    1,
+                    &format!(
+                        "not enough memory: the process holds {} MB with a limit of {} MB for what queries hold; \
+                         --memory-limit SIZE raises it",
+                        held >> 20,
+                        limit >> 20
+                    ),
+                );
                 std::process::exit(1);
             }
         }

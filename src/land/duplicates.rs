@@ -230,7 +230,7 @@ impl EventIds {
             return Ok(());
         }
         Err(DataFusionError::ResourcesExhausted(format!(
-            "{} event ids of one input take {} MiB, the limit for them is {} MiB; raise the memory limit or split the file",
+            "{} event ids of one input take {} MiB, the limit for them is {} MiB; raise --memory-limit or split the file",
             self.winners.len(),
             self.bytes() >> 20,
             self.limit >> 20

@@ -33,7 +33,7 @@ pub enum Meta {
     /// Name with its type as written, and the value; without a value the parameter is forgotten, without both all are shown.
     Set(Option<(String, Option<String>)>),
     Last,
-    /// The last statement, laid out.
+    /// The last statement, as it was typed.
     Print,
     Report {
         name: Option<String>,
@@ -72,18 +72,22 @@ pub const COMMANDS: [(&str, &str, &str); 19] = [
         "type, nulls, distinct values, least, greatest and most frequent value of each column",
     ),
     ("report", "[NAME] [-p NAME=VALUE]…", "reports; the answer of one"),
-    ("chart", "[line|bar|heat|funnel] [X Y…]", "draws the last result"),
+    ("chart", "[line|bar|heat|funnel] [X Y…]", "draws the last result; that of a report as its header says"),
     ("pivot", "[ROWS HEADINGS VALUES]", "turns the last result: values of a column become columns"),
     ("last", "", "the last result again, all of its columns; in SQL it is the table _"),
     ("watch", "SECONDS [TIMES] [until EXPRESSION]", "repeats the last statement and marks what changed"),
-    ("o", "[FILE]", "the next result goes into this file, whole or not at all"),
-    ("format", "[NAME]", "the form of results: table, vertical, csv, tsv, json, ndjson, markdown, agent"),
+    ("o", "[FILE]", "the next result goes into this file, whole or not at all; folders on its way are made"),
+    (
+        "format",
+        "[NAME]",
+        "the form of results: table, vertical, csv, tsv, json, ndjson, markdown, agent; of a file of \\o also parquet",
+    ),
     ("x", "[on|off|auto]", "a line for each value instead of a row"),
     ("timing", "[on|off]", "says how long a statement took"),
     ("set", "[NAME[:TYPE] [VALUE]]", "the value of $NAME"),
     ("i", "FILE", "runs a file of statements and commands"),
     ("e", "[FILE]", "the last statement, or a file, in your editor, then runs it"),
-    ("p", "", "the last statement, laid out"),
+    ("p", "", "the last statement, as it was typed"),
     ("history", "[N]", "what was asked, with time, duration and rows"),
     ("?", "", "this list"),
     ("q", "", "leaves; Ctrl-D does, too"),
@@ -168,7 +172,11 @@ pub fn help() -> String {
     for command in &COMMANDS {
         text.push_str(&format!("{:widest$}  {}\n", head(command), command.2));
     }
-    text.push_str("\nSET alone shows what may be set. Ctrl-C cancels a query.\n");
+    text.push_str(
+        "\nQuotes around a word, or around what stands behind its =, hold it together; others are a part of it:\n\
+         \\report analysis -p filter=in_segment('buyers'), or -p \"filter=event = 'share'\"\n\
+         SET alone shows what may be set. Ctrl-C cancels a query.\n",
+    );
     text
 }
 
@@ -286,28 +294,48 @@ fn report(words: &[String]) -> Result<Meta, String> {
     Ok(Meta::Report { name, parameters })
 }
 
-/// Words with blanks between; quotes hold a word of several together.
+/// Words with blanks between; within quotes a blank ends no word.
+///
+/// Quotes around a word, or around all that stands behind its first `=`, are taken off; any others belong to the word, as those
+/// of `filter=in_segment('buyers')` do.
 pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
+    let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
     for c in text.chars() {
         match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
+            (None, c) if c.is_whitespace() => {
+                words.extend(word.take());
+                continue;
             }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            _ => {}
         }
+        word.get_or_insert_default().push(c);
     }
+    words.extend(word);
     match quote {
         Some(open) => Err(format!("the quote {open} is not closed")),
-        None => {
-            words.extend(word);
-            Ok(words)
-        }
+        None => Ok(words.iter().map(|word| bare(word)).collect()),
     }
+}
+
+/// The word without the quotes around it or around its value.
+fn bare(word: &str) -> String {
+    if let Some(inner) = unquoted(word) {
+        return inner;
+    }
+    match word.split_once('=').map(|(name, value)| (name, unquoted(value))) {
+        Some((name, Some(value))) if !name.contains(['\'', '"']) => format!("{name}={value}"),
+        _ => word.to_string(),
+    }
+}
+
+/// What stands between one pair of quotes; a quote that stands twice is one of the text.
+fn unquoted(text: &str) -> Option<String> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    let twice = [quote, quote].iter().collect::<String>();
+    (!inner.replace(&twice, "").contains(quote)).then(|| inner.replace(&twice, &quote.to_string()))
 }

@@ -5,10 +5,11 @@
 //!            ▲                 └─▶ meta (`\d`, `\chart`, …)
 //!         complete ◀── names of tables, columns, functions, settings, reports, values
 //! ```
-//! What decides (`complete`, `meta`, `statement`, `fit`, `chart`, `pivot`, `watch`, `history`, `progress`, `pager`) knows
+//! What decides (`complete`, `meta`, `statement`, `fit`, `chart`, `manual`, `pivot`, `watch`, `history`, `progress`, `pager`) knows
 //! neither Arrow nor a terminal; `editor` alone knows the line editor, `session` and `names` the engine.
 
 pub mod editor;
+mod manual;
 mod names;
 mod session;
 

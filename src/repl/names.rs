@@ -7,6 +7,7 @@ use datafusion::common::{Result, TableReference};
 use datafusion::logical_expr::Documentation;
 use datafusion::prelude::SessionContext;
 
+use crate::ask::type_name;
 use crate::config::FootfallOptions;
 use crate::engine::Engine;
 use crate::functions::{self, Function as OurFunction};
@@ -39,7 +40,7 @@ pub(crate) async fn tables(context: &SessionContext) -> Vec<Table> {
                     .schema()
                     .fields()
                     .iter()
-                    .map(|field| Item::new(field.name(), field.data_type().to_string()))
+                    .map(|field| Item::new(field.name(), type_name(field.data_type())))
                     .collect();
                 let kind = match table.table_type() {
                     datafusion::datasource::TableType::View => "view",

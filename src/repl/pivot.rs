@@ -7,7 +7,7 @@
 //! …
 //! ```
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::error::did_you_mean;
 use crate::repl::grid::{Cell, Column, Grid, Kind};
@@ -16,18 +16,21 @@ use crate::repl::grid::{Cell, Column, Grid, Kind};
 const WIDEST: usize = 400;
 
 /// Turns `grid`: the named columns are rows, headings and values; without names the first, the second and the third.
+///
+/// NULL is a value of its own, beside the text 'NULL'. A column whose name is taken, as that of NULL may be, has a number
+/// behind it: `NULL_1`.
 pub fn pivot(grid: &Grid, names: &[String]) -> Result<Grid, String> {
     let (rows, heads, values) = places(grid, names)?;
-    let mut row_of: HashMap<&str, usize> = HashMap::new();
+    let mut row_of: HashMap<Key<'_>, usize> = HashMap::new();
     let mut row_cells: Vec<&Cell> = Vec::new();
     let mut head_cells: Vec<&Cell> = Vec::new();
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut seen: HashSet<Key<'_>> = HashSet::new();
     for row in &grid.rows {
-        if !row_of.contains_key(row[rows].shown()) {
-            row_of.insert(row[rows].shown(), row_cells.len());
+        row_of.entry(key(&row[rows])).or_insert_with(|| {
             row_cells.push(&row[rows]);
-        }
-        if seen.insert(row[heads].shown()) {
+            row_cells.len() - 1
+        });
+        if seen.insert(key(&row[heads])) {
             head_cells.push(&row[heads]);
         }
     }
@@ -39,14 +42,19 @@ pub fn pivot(grid: &Grid, names: &[String]) -> Result<Grid, String> {
         ));
     }
     sort(&mut head_cells, grid.columns[heads].kind);
-    let head_of: HashMap<&str, usize> =
-        head_cells.iter().enumerate().map(|(at, cell)| (cell.shown(), at)).collect();
+    let head_of: HashMap<Key<'_>, usize> =
+        head_cells.iter().enumerate().map(|(at, cell)| (key(cell), at)).collect();
     let mut columns = vec![grid.columns[rows].clone()];
     let kind = grid.columns[values].kind;
-    columns.extend(head_cells.iter().map(|cell| Column { name: cell.shown().to_string(), kind }));
+    let mut taken: HashSet<String> = [columns[0].name.clone()].into();
+    for cell in &head_cells {
+        let name = free(cell.shown(), &taken);
+        taken.insert(name.clone());
+        columns.push(Column { name, kind });
+    }
     let mut out: Vec<Vec<Option<Cell>>> = vec![vec![None; head_cells.len()]; row_cells.len()];
     for row in &grid.rows {
-        let (at, head) = (row_of[row[rows].shown()], head_of[row[heads].shown()]);
+        let (at, head) = (row_of[&key(&row[rows])], head_of[&key(&row[heads])]);
         let place = &mut out[at][head];
         if place.is_some() {
             return Err(format!(
@@ -65,6 +73,19 @@ pub fn pivot(grid: &Grid, names: &[String]) -> Result<Grid, String> {
             .collect()
     });
     Ok(Grid { columns, rows: rows.collect() })
+}
+
+/// What makes two cells the same value: whether there is one, and how it is shown.
+pub(crate) type Key<'a> = (bool, &'a str);
+
+pub(crate) fn key(cell: &Cell) -> Key<'_> {
+    (matches!(cell, Cell::Null), cell.shown())
+}
+
+/// The name, with the first number behind it that makes it one that is not taken, if it is.
+fn free(name: &str, taken: &HashSet<String>) -> String {
+    let numbered = (1_u64..).map(|number| format!("{name}_{number}"));
+    std::iter::once(name.to_string()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
 fn places(grid: &Grid, names: &[String]) -> Result<(usize, usize, usize), String> {
@@ -98,21 +119,24 @@ pub(crate) fn find(grid: &Grid, name: &str) -> Result<usize, String> {
     })
 }
 
-/// Numbers, days and times ascend; texts stay in the order in which they came. NULL is last.
+/// Numbers, days and times ascend; what else there is stays in the order in which it came. NULL is last.
 fn sort(cells: &mut [&Cell], kind: Kind) {
     match kind {
         Kind::Number => {
             let value = |cell: &Cell| match cell {
-                Cell::Number(value, _) => *value,
-                _ => f64::INFINITY,
+                Cell::Number(value, _) => (false, *value),
+                _ => (true, 0.0),
             };
-            cells.sort_by(|a, b| value(a).total_cmp(&value(b)));
+            cells.sort_by(|a, b| {
+                let ((no_a, a), (no_b, b)) = (value(a), value(b));
+                no_a.cmp(&no_b).then(a.total_cmp(&b))
+            });
         }
         Kind::Date | Kind::Time => {
             cells.sort_by(|a, b| {
                 (matches!(a, Cell::Null), a.shown()).cmp(&(matches!(b, Cell::Null), b.shown()))
             });
         }
-        _ => {}
+        _ => cells.sort_by_key(|cell| matches!(cell, Cell::Null)),
     }
 }

@@ -29,9 +29,15 @@ pub fn is_goodbye(text: &str) -> bool {
     ["quit", "exit", "quit;", "exit;"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }
 
-/// The statements and commands of a text, in order. A command begins where a statement could, and ends with its line.
+/// The statements and commands of a text, in order. A command begins where a statement could, and ends with its line; so do
+/// the words by which people leave other prompts.
 pub fn inputs(text: &str) -> Vec<Input> {
-    Pieces::new(text).collect()
+    inputs_with_places(text).map(|(_, input)| input).collect()
+}
+
+/// As [`inputs`], each with the byte of the text at which it begins.
+pub(crate) fn inputs_with_places(text: &str) -> impl Iterator<Item = (usize, Input)> {
+    Pieces::new(text)
 }
 
 struct Pieces<'a> {
@@ -63,9 +69,9 @@ impl<'a> Pieces<'a> {
 }
 
 impl Iterator for Pieces<'_> {
-    type Item = Input;
+    type Item = (usize, Input);
 
-    fn next(&mut self) -> Option<Input> {
+    fn next(&mut self) -> Option<Self::Item> {
         let rest = &self.text[self.at..];
         let start = self.at + skip(rest);
         let rest = &self.text[start..];
@@ -74,7 +80,14 @@ impl Iterator for Pieces<'_> {
             self.at = start + 1 + line.len();
             // What stands in a command's line means nothing for what follows it.
             self.is_read = false;
-            return Some(Input::Command(line.trim().to_string()));
+            return Some((start, Input::Command(line.trim().to_string())));
+        }
+        // As a line of its own such a word is no statement.
+        let line = rest.lines().next().unwrap_or_default();
+        if is_goodbye(line) {
+            self.at = start + line.len();
+            self.is_read = false;
+            return Some((start, Input::Command("q".to_string())));
         }
         if rest.is_empty() {
             return None;
@@ -93,7 +106,7 @@ impl Iterator for Pieces<'_> {
                 if statement == ";" {
                     return self.next();
                 }
-                Some(Input::Sql(statement.to_string()))
+                Some((start, Input::Sql(statement.to_string())))
             }
             None => {
                 self.at = self.text.len();
@@ -101,7 +114,7 @@ impl Iterator for Pieces<'_> {
                 let is_empty =
                     says.open.is_none() && !says.all.iter().any(|word| says_something(&word.token));
                 self.is_open = !is_empty;
-                (!is_empty).then(|| Input::Sql(rest.trim_end().to_string()))
+                (!is_empty).then(|| (start, Input::Sql(rest.trim_end().to_string())))
             }
         }
     }
@@ -114,7 +127,7 @@ fn skip(text: &str) -> usize {
     while text[at..].starts_with("--") {
         let line = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
         let next = line + (text[line..].len() - text[line..].trim_start().len());
-        if text[next..].starts_with('\\') {
+        if text[next..].starts_with('\\') || is_goodbye(text[next..].lines().next().unwrap_or_default()) {
             return next;
         }
         at = next;

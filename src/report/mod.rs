@@ -26,7 +26,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::ask::{
     Arguments, Chart, ColumnNote, Format, Given, Header, Label, Numbers, Parameter, Parsed, Period, Reach,
-    Source, Usage, answer, locate, parse,
+    Source, Usage, answer, parse,
 };
 use crate::engine::Engine;
 
@@ -165,7 +165,7 @@ impl Report {
 
     /// Runs the report; all that its header promises of the rows has been checked.
     pub async fn answer(&self, engine: &Engine, shared: &Shared, arguments: &Arguments) -> Result<Answer> {
-        let located = |e: DataFusionError| locate(&e, &self.source, &self.query);
+        let located = |e: DataFusionError| arguments.locate(&e, &self.source, &self.query);
         let (state, written) = self.plan(engine, arguments).await?.into_parts();
         let optimized = state.optimize(&written).map_err(located)?;
         let reads = reads::reads(&written, &optimized, &engine.time_zone(), &engine.saved_views())?;
@@ -233,7 +233,7 @@ impl Report {
             Format::Json if self.json_object => crate::ask::write_objects(frame, Numbers::Figures, out).await,
             _ => crate::ask::write(frame, format, Numbers::Figures, out).await,
         };
-        written.map_err(|e| locate(&e, &self.source, &self.query))
+        written.map_err(|e| arguments.locate(&e, &self.source, &self.query))
     }
 
     /// Title, question in English, and what a reader must know to read the numbers: the parameters and the zone of the days.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use datafusion::common::{Result, exec_err, plan_err};
 
 use crate::ask::{Source, Usage};
-use crate::error::did_you_mean;
+use crate::error::close;
 use crate::report::Report;
 
 /// The reports that are built in, name and text, in the order of the screens.
@@ -111,19 +111,44 @@ impl Pack {
         };
         for name in names {
             if !self.reports.iter().any(|report| matches(report, name)) {
-                let known: Vec<&str> = self.reports.iter().map(|report| report.name.as_str()).collect();
-                let short = known.iter().map(|known| known.rsplit('/').next().unwrap_or(known));
-                let candidates: Vec<&str> = known.iter().copied().chain(short).collect();
-                return Err(Usage::error(format!(
-                    "there is no report '{name}': {}{}",
-                    known.join(", "),
-                    did_you_mean(name, &candidates)
-                )));
+                return Err(Usage::error(self.unknown(name)));
             }
         }
         let is_wanted = |report: &&Report| names.is_empty() || names.iter().any(|name| matches(report, name));
         Ok(self.reports.iter().filter(is_wanted).collect())
     }
+
+    /// What to say where no report has this name: the few that may be meant, and where all are.
+    fn unknown(&self, name: &str) -> String {
+        const MOST: usize = 3;
+        let known: Vec<&str> = self.reports.iter().map(|report| report.name.as_str()).collect();
+        let mut near: Vec<(usize, &str)> =
+            known.iter().filter_map(|known| Some((distance(name, known)?, *known))).collect();
+        near.sort_by_key(|(distance, _)| *distance);
+        let near: Vec<String> = near.iter().take(MOST).map(|(_, known)| format!("'{known}'")).collect();
+        let meant = match near.split_last() {
+            None => String::new(),
+            Some((one, [])) => format!("; did you mean {one}?"),
+            Some((last, others)) => format!("; did you mean {} or {last}?", others.join(", ")),
+        };
+        let all = match known.len() {
+            1..=MOST => format!("there are {}", known.join(", ")),
+            count => {
+                format!("`footfall report --list` shows all {count}, and so does \\report at the prompt")
+            }
+        };
+        format!("there is no report '{name}'{meant}{} {all}", if meant.is_empty() { ";" } else { "" })
+    }
+}
+
+/// How far the name of a report, with or without its folder, is from what was asked for; `None` where it is another one.
+fn distance(asked: &str, known: &str) -> Option<usize> {
+    let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let (asked_short, known_short) = (short(asked), short(known));
+    // A part of the name is as far as two slips.
+    let part = (asked_short.chars().count() >= 3 && known_short.contains(&asked_short)).then_some(2);
+    let slips = [close(&asked.to_lowercase(), known), close(&asked_short, &known_short)];
+    slips.into_iter().chain([part]).flatten().min()
 }
 
 fn find_sql(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

@@ -4,7 +4,7 @@
 //! yet is tried again as long as another one has been found. One that does not plan at all stands in nobody's way; who uses
 //! it is told its file and what is wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,15 +92,27 @@ impl SavedViews {
             }
         }
         let broken: BTreeSet<String> = waiting.iter().map(|view| view.name.clone()).collect();
+        let reads: BTreeMap<String, Vec<String>> = waiting
+            .iter()
+            .map(|view| {
+                let read = references(context, view).into_iter().filter(|name| broken.contains(name));
+                (view.name.clone(), read.collect::<Vec<String>>())
+            })
+            .collect();
         for view in waiting {
-            let reads = references(context, &view).into_iter().find(|name| broken.contains(name));
-            let error = match (reads, errors.remove(&view.name)) {
-                (Some(other), _) if other == view.name => plan_datafusion_err!("it reads itself"),
-                (Some(other), _) => {
+            let first = reads.get(&view.name).and_then(|read| read.first());
+            let error = match (circle(&reads, &view.name), first, errors.remove(&view.name)) {
+                (Some(circle), ..) if circle.len() == 1 => plan_datafusion_err!("it reads itself"),
+                (Some(circle), ..) => plan_datafusion_err!(
+                    "views that read each other in a circle: {} → {}",
+                    circle.join(" → "),
+                    view.name
+                ),
+                (None, Some(other), _) => {
                     plan_datafusion_err!("it reads view {other}, which cannot be used either")
                 }
-                (None, Some(e)) => e,
-                (None, None) => exec_datafusion_err!("it does not plan"),
+                (None, None, Some(e)) => e,
+                (None, None, None) => exec_datafusion_err!("it does not plan"),
             };
             let error = Arc::new(error);
             let table = BrokenView { file: view.file.clone(), error: Arc::clone(&error) };
@@ -186,6 +198,25 @@ impl Known {
     fn of(view: SavedView, broken: Option<Arc<DataFusionError>>) -> Self {
         Self { file: view.file, text: view.text.unwrap_or_default(), broken }
     }
+}
+
+/// The shortest way from a view over those that it reads back to itself, without its end.
+fn circle(reads: &BTreeMap<String, Vec<String>>, view: &str) -> Option<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut ways = VecDeque::from([vec![view.to_string()]]);
+    while let Some(way) = ways.pop_front() {
+        for next in way.last().and_then(|last| reads.get(last)).into_iter().flatten() {
+            if next == view {
+                return Some(way);
+            }
+            if seen.insert(next.clone()) {
+                let mut longer = way.clone();
+                longer.push(next.clone());
+                ways.push_back(longer);
+            }
+        }
+    }
+    None
 }
 
 async fn table(context: &SessionContext, view: &SavedView) -> Result<Arc<dyn TableProvider>> {

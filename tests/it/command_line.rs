@@ -102,3 +102,48 @@ fn what_is_no_table_is_refused_by_name() {
     assert!(code == 1 && error.contains("b.csv") && error.contains("event"), "{error}");
     assert!(!path.join("new").exists());
 }
+
+#[test]
+fn the_answer_of_a_read_only_query_goes_where_the_caller_wants_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (code, _, error) =
+        run(folder.path(), &["sql", "--read-only", "-o", "out/a.csv", "select 1 as a"], None);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("out/a.csv")).expect("the file"), "a\n1\n");
+}
+
+#[test]
+fn a_lack_of_memory_names_the_limit() {
+    // Expected: 3,000,000 numbers of 8 bytes are more than the limit, which is given and told in MB of 1024s.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let query = "select count(*) from generate_series(1, 3000000) a \
+                 join generate_series(1, 3000000) b on a.value = b.value";
+    let (code, _, error) = run(folder.path(), &["sql", "--memory-limit", "5MB", query], None);
+    assert_eq!(code, 1, "{error}");
+    assert!(error.starts_with("error: not enough memory: "), "{error}");
+    assert!(error.contains(" of the limit of 5.0 MB ") && error.contains("--memory-limit SIZE"), "{error}");
+    assert!(!error.contains("reservation") && !error.contains("can spill"), "{error}");
+}
+
+#[test]
+fn an_unknown_report_is_told_the_nearest_ones() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let told = |name: &str| {
+        let (code, _, error) = run(folder.path(), &["report", "--store", "nowhere", "--only", name], None);
+        assert_eq!(code, 2, "{error}");
+        error
+    };
+    assert_eq!(
+        told("visit_trend_dya"),
+        "error: there is no report 'visit_trend_dya'; did you mean 'access/visit_trend_day', \
+         'access/visit_trend_week' or 'access/visit_trend_month'? \
+         `footfall report --list` shows all 50, and so does \\report at the prompt\n"
+    );
+    assert_eq!(
+        told("xyzzy"),
+        "error: there is no report 'xyzzy'; \
+         `footfall report --list` shows all 50, and so does \\report at the prompt\n"
+    );
+    let error = told("access/lifecicle");
+    assert!(error.contains("; did you mean 'access/lifecycle'? "), "{error}");
+}

@@ -54,6 +54,7 @@ mod page; // one file for a browser
 mod power_loss; // what is left on the disk
 mod repl_completion; // what Tab offers
 mod repl_shown; // how answers look at the prompt
+mod repl_told; // what the prompt says, through a pipe
 mod same_input; // an input counts once
 mod schema_growth; // new columns, wider numbers, clashes
 mod segments; // views that stay, and the users they name

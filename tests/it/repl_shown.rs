@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use footfall::repl::chart::{Canvas, ChartKind, draw, guess};
+use footfall::ask::{Header, Source};
+use footfall::repl::chart::{Canvas, ChartKind, draw, draw_report, guess};
 use footfall::repl::fit::Fit;
 use footfall::repl::grid::{Cell, Grid, Kind};
 use footfall::repl::history::{self, Entry, Outcome};
@@ -214,6 +215,89 @@ fn bars_lines_heat_and_funnel() {
 }
 
 #[test]
+fn a_report_says_how_it_is_drawn() {
+    let canvas = Canvas::new(60, false);
+    let charts = |chart: &str| {
+        let text = format!("-- title: T\n-- chart: {chart}\nselect 1");
+        Header::parse(&Source::new("r.sql", text)).expect("a header").charts
+    };
+    let columns = [("kind", Kind::Text), ("day", Kind::Text), ("key", Kind::Number), ("rate", Kind::Number)];
+    let grid = rows(
+        &columns,
+        &[
+            &["all", "03-01", "0", "1"],
+            &["all", "03-01", "1", "0.5"],
+            &["all", "03-02", "0", "1"],
+            &["new", "03-01", "0", "1"],
+            &["new", "03-01", "1", "0.25"],
+            &["new", "03-02", "0", "1"],
+        ],
+    );
+    // A picture for each kind, days below each other.
+    assert_eq!(
+        draw_report(&grid, &charts("heat x=key y=day value=rate series=kind"), canvas).expect("a picture"),
+        [
+            "kind all",
+            "day      0    1",
+            "03-01   1█ 0.5▒",
+            "03-02   1█",
+            "0 to 1",
+            "",
+            "kind new",
+            "day       0     1",
+            "03-01    1█ 0.25░",
+            "03-02    1█",
+            "0 to 1",
+        ]
+        .map(str::to_string)
+        .to_vec()
+    );
+    let pages = rows(
+        &[("page", Kind::Text), ("views", Kind::Number), ("stay", Kind::Number)],
+        &[&["home", "8", "1"], &["item", "4", "9"]],
+    );
+    // One figure of two, without a legend.
+    let picture = draw_report(&pages, &charts("bar x=page y=views"), canvas).expect("a picture");
+    assert_eq!((picture.len(), picture[0].as_str()), (3, "views"));
+    assert!(picture[2].starts_with("item █") && picture[2].ends_with(" 4"), "{picture:#?}");
+    let series = rows(
+        &[("day", Kind::Date), ("os", Kind::Text), ("n", Kind::Number)],
+        &[&["2026-03-01", "ios", "1"], &["2026-03-01", "android", "2"], &["2026-03-02", "ios", "3"]],
+    );
+    let picture = draw_report(&series, &charts("line x=day y=n series=os"), canvas).expect("a picture");
+    assert_eq!(picture[..2], ["n by os", "* ios  o android"]);
+    // What a terminal has no picture for is left to the columns' types.
+    assert_eq!(draw_report(&pages, &charts("table"), canvas), None);
+    assert_eq!(draw_report(&pages, &charts("bar x=no y=such"), canvas), None);
+}
+
+#[test]
+fn every_series_has_a_mark_of_its_own() {
+    // Expected: of 14 series with ever larger values the first two are not drawn, and no two of the others have one mark.
+    let names: Vec<String> = (1..=14).map(|number| format!("c{number}")).collect();
+    let columns: Vec<(&str, Kind)> = std::iter::once(("page", Kind::Text))
+        .chain(names.iter().map(|name| (name.as_str(), Kind::Number)))
+        .collect();
+    let row: Vec<String> = (1..=14).map(|number| number.to_string()).collect();
+    let row: Vec<&str> = std::iter::once("home").chain(row.iter().map(String::as_str)).collect();
+    let grid = rows(&columns, &[&row, &row]);
+    for kind in [ChartKind::Line, ChartKind::Bar] {
+        for colour in [false, true] {
+            let picture = draw(&grid, Some(kind), &[], Canvas::new(100, colour)).expect("a picture");
+            assert_eq!(picture.last().map(String::as_str), Some("the 12 largest; not drawn: c1, c2"));
+            // Of the legend; with colour the sequence before a mark belongs to it.
+            let legend = picture.iter().take_while(|line| line.contains(" c")).cloned().collect::<String>();
+            let marks: Vec<&str> = names[2..]
+                .iter()
+                .filter_map(|name| legend.split(&format!(" {name}")).next()?.split("  ").last())
+                .collect();
+            let different: HashSet<&&str> = marks.iter().collect();
+            assert_eq!(different.len(), 12, "{kind:?} {colour}: {marks:?}\n{}", picture.join("\n"));
+        }
+    }
+}
+
+#[test]
 fn rows_become_columns() {
     let columns = [("day", Kind::Date), ("offset", Kind::Number), ("users", Kind::Number)];
     let grid = rows(&columns, &[&["03-01", "10", "3"], &["03-01", "2", "4"], &["03-02", "2", "5"]]);
@@ -223,6 +307,30 @@ fn rows_become_columns() {
     assert_eq!(texts, [["03-01", "4", "3"], ["03-02", "5", "NULL"]]);
     let twice = rows(&columns, &[&["03-01", "2", "3"], &["03-01", "2", "4"]]);
     assert!(pivot(&twice, &[]).expect_err("twice").contains("day = 03-01 and offset = 2"));
+    // NULL is not the text 'NULL', in rows and in headings, and no two columns have one name. Names and what is not merged are
+    // those of DuckDB, which leaves the column of NULL out.
+    let columns = [("r", Kind::Text), ("h", Kind::Text), ("v", Kind::Number)];
+    let grid_of_nulls = rows(
+        &columns,
+        &[&["a", "-", "1"], &["a", "NULL", "2"], &["b", "x", "3"], &["-", "x", "4"], &["NULL", "x", "5"]],
+    );
+    let turned = pivot(&grid_of_nulls, &[]).expect("three columns");
+    assert_eq!(turned.names(), ["r", "NULL", "x", "NULL_1"]);
+    let null_or = |value: Option<f64>| value.map_or(Cell::Null, Cell::number);
+    let row = |head: Cell, values: [Option<f64>; 3]| {
+        std::iter::once(head).chain(values.map(null_or)).collect::<Vec<Cell>>()
+    };
+    assert_eq!(
+        turned.rows,
+        [
+            row(Cell::text("a"), [Some(2.0), None, Some(1.0)]),
+            row(Cell::text("b"), [None, Some(3.0), None]),
+            row(Cell::Null, [None, Some(4.0), None]),
+            row(Cell::text("NULL"), [None, Some(5.0), None]),
+        ]
+    );
+    let named_alike = rows(&columns, &[&["a", "r", "1"], &["a", "b", "2"], &["a", "r_1", "3"]]);
+    assert_eq!(pivot(&named_alike, &[]).expect("three columns").names(), ["r", "r_1", "b", "r_1_1"]);
     assert!(
         pivot(&grid, &["day".into(), "ofset".into()]).expect_err("a slip").contains("did you mean 'offset'?")
     );
@@ -279,6 +387,11 @@ fn where_a_statement_ends() {
         ]
     );
     assert_eq!(inputs("-- title: x\nselect 1"), [sql("-- title: x\nselect 1")]);
+    // A word of goodbye is a line of its own where a statement could begin.
+    assert_eq!(
+        inputs("select 1;\nExit;\nselect\nquit\n;"),
+        [sql("select 1;"), command("q"), sql("select\nquit\n;")]
+    );
     assert_eq!(inputs("-- nothing\n"), []);
 }
 
@@ -319,6 +432,26 @@ fn commands() {
                 parameters: vec!["from=2026-03-01".into(), "to=2026-03-02".into()],
             }),
         ),
+        // Quotes around a word or its value are taken off, others stay; a quote that stands twice is one.
+        (
+            "report analysis -p filter=in_segment('my buyers') -p event='page view'",
+            Ok(Meta::Report {
+                name: Some("analysis".into()),
+                parameters: vec!["filter=in_segment('my buyers')".into(), "event=page view".into()],
+            }),
+        ),
+        (
+            "report analysis -p \"filter=event = 'it''s'\" -p filter='a'='b' -p filter=\"event = 'a b'\"",
+            Ok(Meta::Report {
+                name: Some("analysis".into()),
+                parameters: vec![
+                    "filter=event = 'it''s'".into(),
+                    "filter='a'='b'".into(),
+                    "filter=event = 'a b'".into(),
+                ],
+            }),
+        ),
+        ("i 'it''s.sql'", Ok(Meta::Include("it's.sql".into()))),
         ("history 5", Ok(Meta::History(Some(5)))),
         ("?", Ok(Meta::Help)),
         ("q", Ok(Meta::Quit)),

@@ -209,6 +209,33 @@ fn a_view_that_does_not_plan_stops_no_other() {
     assert_eq!(place.ask(&[], "select user_id from a"), "x");
 }
 
+#[test]
+fn views_that_read_each_other_are_named() {
+    // Expected: by hand: a and b read each other, c itself, d what cannot be used, and so do e, f and g one after the other.
+    let place = Place::new();
+    for (view, query) in [
+        ("a", "select * from b"),
+        ("b", "select * from events join a using (user_id)"),
+        ("c", "select * from c"),
+        ("d", "select * from a"),
+        ("e", "select * from f"),
+        ("f", "select * from g"),
+        ("g", "select * from e"),
+    ] {
+        place.write(&format!("st/views/{view}.sql"), query);
+    }
+    for (view, words) in [
+        ("a", "views that read each other in a circle: a → b → a"),
+        ("b", "views that read each other in a circle: b → a → b"),
+        ("c", "it reads itself"),
+        ("d", "it reads view a, which cannot be used either"),
+        ("f", "views that read each other in a circle: f → g → e → f"),
+    ] {
+        let (code, error) = place.refused(&[], &format!("select * from {view}"));
+        assert!(code == 1 && error.contains(words), "{view}: {code}\n{error}");
+    }
+}
+
 const BY_FILTER: &str = "-- title: Events\n-- param filter filter = true : which events count\n\
     SELECT count(*) AS n FROM events LEFT JOIN users USING (user_id) WHERE event <> 'x' AND $filter\n";
 

@@ -87,9 +87,7 @@ pub(super) fn explain(error: &DataFusionError, known: &Known) -> Explained {
         DataFusionError::SchemaError(schema, _) => of_schema(schema),
         DataFusionError::ArrowError(arrow, _) => of_arrow(arrow, known),
         DataFusionError::External(inner) => of_source(inner.as_ref(), known),
-        DataFusionError::ResourcesExhausted(text) => {
-            Explained::new(format!("not enough memory: {}", without_trace(text)))
-        }
+        DataFusionError::ResourcesExhausted(text) => of_memory(&without_trace(text)),
         DataFusionError::IoError(_) | DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) => {
             Explained::new(raw(error))
         }
@@ -103,6 +101,23 @@ pub(super) fn is_stage(context: &str) -> bool {
         || context == "type_coercion"
         || context == "Check optimizer-specific invariants"
         || context.contains(" operation on table '")
+}
+
+/// The engine lists its operators with what each one holds; who asked wants to know the limit, and how to raise it.
+fn of_memory(text: &str) -> Explained {
+    const REFUSED: &str = "Failed to allocate additional {} for {} with {} already allocated for this \
+                           reservation - {} remain available for the total memory pool: {}pool_size: {})";
+    let refused = text.find("Failed to allocate").map_or("", |at| &text[at..]);
+    match texts::holes(REFUSED, refused).as_deref() {
+        Some([more, operator, _, free, _, limit]) => {
+            let operator = operator.split(['[', '#']).next().unwrap_or_default();
+            Explained::new(format!(
+                "not enough memory: {operator} needs {more} more, of the limit of {limit} there are {free} left"
+            ))
+            .with_help("--memory-limit SIZE raises the limit, as in --memory-limit 4GB")
+        }
+        _ => Explained::new(format!("not enough memory: {text}")),
+    }
 }
 
 fn is_ambiguous(error: &DataFusionError) -> bool {

@@ -38,6 +38,7 @@ use explain::{Explained, explain, is_stage};
 use names::Known;
 use place::{Found, Place, Words};
 
+pub(super) use place::PAGE;
 pub(super) use syntax::syntax;
 
 /// What was asked for cannot be asked: wrong parameters, reports that do not exist. The command line exits with 2.
@@ -149,23 +150,66 @@ pub fn is_usage(error: &DataFusionError) -> bool {
 
 /// The error with its place in `source`, where a statement that was planned failed while it ran.
 pub fn locate(error: &DataFusionError, source: &Source, statement: &Parsed) -> DataFusionError {
-    located_among(error, source, statement, &Known::default())
+    located_among(error, source, statement, &[], &Known::default())
 }
 
-/// As [`locate`], of a statement that could not be planned: the names that it could have meant are those of the session.
-pub(super) fn locate_in(
-    context: &SessionContext,
+/// As [`locate`], or with its place in one of the expressions that are values of the statement's parameters.
+pub(super) fn locate_with(
+    values: &[Value<'_>],
     error: &DataFusionError,
     source: &Source,
     statement: &Parsed,
 ) -> DataFusionError {
-    located_among(error, source, statement, &Known::of(context, statement))
+    located_among(error, source, statement, values, &Known::default())
+}
+
+/// As [`locate_with`], of a statement that could not be planned: the names that it could have meant are those of the session.
+pub(super) fn locate_in(
+    context: &SessionContext,
+    values: &[Value<'_>],
+    error: &DataFusionError,
+    source: &Source,
+    statement: &Parsed,
+) -> DataFusionError {
+    located_among(error, source, statement, values, &Known::of(context, statement))
+}
+
+/// An expression that is the value of a parameter.
+pub(super) struct Value<'a> {
+    parameter: &'a str,
+    source: Source,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn new(parameter: &'a str, text: &str) -> Self {
+        Self { parameter, source: Source::new(format!("<{parameter}>"), text) }
+    }
+}
+
+/// A value that is no expression: `error` is the parser's; `accepted` is said where nothing better is known.
+pub(super) fn syntax_of(value: &Value<'_>, error: &DataFusionError, accepted: &str) -> DataFusionError {
+    match syntax(error, &value.source, 0) {
+        DataFusionError::External(inner) => match inner.downcast::<Located>() {
+            Ok(located) => {
+                let located = *located;
+                DataFusionError::External(Box::new(Located {
+                    message: format!("parameter {}: {}", value.parameter, located.message),
+                    help: Some(located.help.unwrap_or_else(|| format!("accepted is {accepted}"))),
+                    is_usage: true,
+                    ..located
+                }))
+            }
+            Err(inner) => DataFusionError::External(inner),
+        },
+        other => other,
+    }
 }
 
 fn located_among(
     error: &DataFusionError,
     source: &Source,
     statement: &Parsed,
+    values: &[Value<'_>],
     known: &Known,
 ) -> DataFusionError {
     match error {
@@ -179,21 +223,74 @@ fn located_among(
     let mut explained = explain(error, known);
     own::polish(&mut explained);
     let words = Words::of(source, |place| statement.holds(place));
-    let found = explained.places.iter().find_map(|place| Some((place, words.find(place)?)));
-    let found = found.map(|(place, found)| match (place, explained.places.iter().find_map(Place::name)) {
+    let found = first(&explained.places, &words);
+    // Where the engine knows that it is a value, it is this one; else the statement comes first.
+    let page = explained.places.iter().find_map(Place::page).filter(|page| *page > 0);
+    if (page.is_some() || found.is_none())
+        && let Some((value, words, found)) = in_value(&explained.places, values, page)
+    {
+        take_help(&mut explained, &words, &found);
+        explained.message = format!("parameter {}: {}", value.parameter, explained.message);
+        let mut located = Located::new(explained, &value.source, 0, &found);
+        // Nothing has run.
+        located.is_usage = known.is_planning();
+        return DataFusionError::External(Box::new(located));
+    }
+    if let Some(found) = &found {
+        take_help(&mut explained, &words, found);
+    }
+    let found = found.unwrap_or(Found { line: statement.line, column: 0, width: 0 });
+    DataFusionError::External(Box::new(Located::new(explained, source, statement.number, &found)))
+}
+
+/// The first of the places that is among the words.
+fn first(places: &[Place], words: &Words) -> Option<Found> {
+    let (place, found) = places.iter().find_map(|place| Some((place, words.find(place)?)))?;
+    Some(match (place, places.iter().find_map(Place::name)) {
         // The engine takes a table's alias for a part of its name.
         (Place::Span(_), Some(name)) => {
             found.at_most(name.chars().count() + 2 * usize::from(words.is_quoted(&found)))
         }
         _ => found,
-    });
+    })
+}
+
+/// The value that the places are in: the one of this page, or any.
+fn in_value<'a>(
+    places: &[Place],
+    values: &'a [Value<'a>],
+    page: Option<u64>,
+) -> Option<(&'a Value<'a>, Words, Found)> {
+    (1_u64..).zip(values).filter(|(number, _)| page.is_none_or(|page| page == *number)).find_map(
+        |(number, value)| {
+            let words = Words::of_value(&value.source, number);
+            let found = first(places, &words)?;
+            Some((value, words, found))
+        },
+    )
+}
+
+/// The help for a name in double quotes, where it is one.
+fn take_help(explained: &mut Explained, words: &Words, found: &Found) {
     if let Some(help) = explained.if_quoted.take()
-        && found.as_ref().is_some_and(|found| words.is_quoted(found))
+        && words.is_quoted(found)
     {
         explained.help = Some(help);
     }
-    let found = found.unwrap_or(Found { line: statement.line, column: 0, width: 0 });
-    DataFusionError::External(Box::new(Located::new(explained, source, statement.number, &found)))
+}
+
+/// The error as one about a line of a text, unless it knows its place already.
+pub fn at_line(error: DataFusionError, source_name: &str, line: u64) -> DataFusionError {
+    let is_closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    if Located::of(&error).is_some() || matches!(&error, DataFusionError::IoError(e) if is_closed(e)) {
+        return error;
+    }
+    let mut explained = Explained::new(plain(&error));
+    own::polish(&mut explained);
+    let found = Found { line, column: 0, width: 0 };
+    let mut located = Located::new(explained, &Source::new(source_name, ""), 0, &found);
+    located.is_usage = is_usage(&error);
+    DataFusionError::External(Box::new(located))
 }
 
 /// A value that a statement needs and nobody gave: an error of usage, at the first `$name`.
@@ -213,6 +310,16 @@ pub(super) fn missing_parameter(
 }
 
 impl Located {
+    /// The one that an error is, below what it is about.
+    pub(super) fn of(error: &DataFusionError) -> Option<&Self> {
+        match error {
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Self::of(inner),
+            DataFusionError::Shared(inner) => Self::of(inner),
+            DataFusionError::External(inner) => inner.downcast_ref::<Self>(),
+            _ => None,
+        }
+    }
+
     pub(super) fn with_help(self, help: String) -> Self {
         Self { help: Some(help), ..self }
     }
@@ -222,7 +329,7 @@ impl Located {
             message: explained.message,
             help: explained.help,
             source_name: source.name.clone(),
-            line: found.line,
+            line: source.line(found.line),
             column: found.column,
             statement,
             snippet: snippet(source, found).unwrap_or_default(),
@@ -238,7 +345,7 @@ fn snippet(source: &Source, found: &Found) -> Option<String> {
     let expand = |part: &str| part.replace('\t', "    ");
     let before = expand(&text.chars().take(column).collect::<String>());
     let marked = expand(&text.chars().skip(column).take(found.width).collect::<String>());
-    let number = found.line.to_string();
+    let number = source.line(found.line).to_string();
     let margin = " ".repeat(number.len());
     Some(format!(
         "\n {margin} |\n {number} | {}\n {margin} | {}{}",

@@ -34,6 +34,10 @@ pub(super) struct Known {
 }
 
 impl Known {
+    pub(super) fn is_planning(&self) -> bool {
+        self.is_planning
+    }
+
     pub(super) fn of(context: &SessionContext, statement: &Parsed) -> Self {
         let state = context.state();
         let defaults = &state.config().options().catalog;

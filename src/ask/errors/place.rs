@@ -9,6 +9,10 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 
 use crate::ask::script::Source;
 
+/// The lines of a statement are counted from 1, those of the first value in it from here, those of the second from twice as
+/// much: so the engine's spans tell the text that they are of.
+pub(in crate::ask) const PAGE: u64 = 1 << 32;
+
 /// How to find the words in question.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
@@ -40,6 +44,14 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// The text that the engine says it is in: 0 is the statement, then its values.
+    pub(super) fn page(&self) -> Option<u64> {
+        match self {
+            Self::Span(span) => Some(span.start.line / PAGE),
+            _ => None,
+        }
+    }
+
     pub(super) fn name(&self) -> Option<&str> {
         match self {
             Self::Name(name) => Some(name),
@@ -58,12 +70,18 @@ pub(super) struct Found {
     pub(super) width: usize,
 }
 
-/// The words and signs of a statement.
+/// The words and signs of a statement, or of a value in it.
 pub(super) struct Words {
     tokens: Vec<TokenWithSpan>,
+    page: u64,
 }
 
 impl Words {
+    /// Those of the value of this page.
+    pub(super) fn of_value(source: &Source, page: u64) -> Self {
+        Self { page, ..Self::of(source, |_| true) }
+    }
+
     /// Those whose place is `within` the statement; none of a text that is no SQL.
     pub(super) fn of(source: &Source, within: impl Fn(Location) -> bool) -> Self {
         let tokens = Tokenizer::new(&GenericDialect {}, &source.text).tokenize_with_location();
@@ -71,7 +89,7 @@ impl Words {
         tokens.retain(|token| {
             !matches!(token.token, Token::Whitespace(_) | Token::EOF) && within(token.span.start)
         });
-        Self { tokens }
+        Self { tokens, page: 0 }
     }
 
     pub(super) fn tokens(&self) -> &[TokenWithSpan] {
@@ -81,7 +99,10 @@ impl Words {
     pub(super) fn find(&self, place: &Place) -> Option<Found> {
         match place {
             Place::Span(span) => {
-                Some(Found::between((span.start.line, span.start.column), (span.end.line, span.end.column)))
+                let line =
+                    |line: u64| line.checked_sub(self.page * PAGE).filter(|line| (1..PAGE).contains(line));
+                let (first, last) = (line(span.start.line)?, line(span.end.line)?);
+                Some(Found::between((first, span.start.column), (last, span.end.column)))
             }
             Place::Name(name) => self.only(|at| {
                 let (written, last) = self.name_at(at)?;

@@ -111,7 +111,7 @@ impl Arguments {
             check_least(parameter, &text)?;
             arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false });
         }
-        Ok(Self(arguments))
+        Ok(Self::paged(arguments))
     }
 
     /// The values of a text that declares nothing: each has the type given with it, or is text.
@@ -122,7 +122,30 @@ impl Arguments {
             let argument = Argument { value, text: text.clone(), is_untyped: kind.is_none() };
             arguments.insert(name.clone(), argument);
         }
-        Ok(Self(arguments))
+        Ok(Self::paged(arguments))
+    }
+
+    /// Each expression knows by its lines that it is the first, the second, … of [`Arguments::expressions`].
+    fn paged(mut arguments: BTreeMap<String, Argument>) -> Self {
+        let filters = arguments.values_mut().filter_map(|argument| match &mut argument.value {
+            Value::Filter(filter) => Some(filter),
+            _ => None,
+        });
+        for (page, filter) in (1..).zip(filters) {
+            value::put_on_page(filter, page);
+        }
+        Self(arguments)
+    }
+
+    /// The values that are expressions.
+    pub(super) fn expressions(&self) -> Vec<errors::Value<'_>> {
+        let filters = self.0.iter().filter(|(_, argument)| matches!(argument.value, Value::Filter(_)));
+        filters.map(|(name, argument)| errors::Value::new(name, &argument.text)).collect()
+    }
+
+    /// The error of a statement with these values that failed while it ran, with its place in `source` or in a value.
+    pub fn locate(&self, error: &DataFusionError, source: &Source, statement: &Parsed) -> DataFusionError {
+        errors::locate_with(&self.expressions(), error, source, statement)
     }
 
     /// Fails unless every `$name` of `statements` has a value.

@@ -7,11 +7,12 @@ use datafusion::arrow::compute::kernels::cast_utils::parse_interval_month_day_na
 use datafusion::common::Result;
 use datafusion::sql::parser::DFParser;
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Interval, Query, TimezoneInfo, TypedString, Value as SqlValue, ValueWithSpan, Visit,
-    Visitor,
+    DataType, Expr, Interval, ObjectNamePart, Query, TimezoneInfo, TypedString, Value as SqlValue,
+    ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
+use datafusion::sql::sqlparser::tokenizer::Span;
 
-use crate::ask::errors::{Usage, plain};
+use crate::ask::errors::{self, PAGE, Usage, plain};
 use crate::ask::guard::check_chains;
 use crate::ask::parameters::ParameterType;
 use crate::ask::parameters::segments::segment_of;
@@ -41,7 +42,7 @@ impl Value {
             ParameterType::Interval => interval(text).map(Self::Interval),
             ParameterType::List => list(text).map(Self::List),
             ParameterType::Column => Ok(Self::Column(text.trim().to_string())),
-            ParameterType::Filter => filter(text).map(Self::Filter),
+            ParameterType::Filter => filter(name, text)?.map(Self::Filter),
         };
         parsed.map_err(|reason| {
             let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -153,15 +154,62 @@ fn list(text: &str) -> Checked<Vec<Expr>> {
 }
 
 /// One expression and nothing behind it; whether it is Boolean shows when the statement is planned.
-fn filter(text: &str) -> Checked<Expr> {
-    check_chains(&Source::new("the value", text)).map_err(|e| Some(plain(&e)))?;
-    let parsed = DFParser::parse_sql_into_expr(text).map_err(|e| Some(plain(&e)))?;
-    if let Some(alias) = parsed.alias {
-        return Err(Some(format!("'{alias}' behind the expression")));
+fn filter(name: &str, text: &str) -> Result<Checked<Expr>> {
+    if let Err(e) = check_chains(&Source::new("the value", text)) {
+        return Ok(Err(Some(plain(&e))));
     }
-    match parsed.expr.visit(&mut NoQuery) {
+    let parsed = DFParser::parse_sql_into_expr(text).map_err(|e| {
+        errors::syntax_of(&errors::Value::new(name, text), &e, ParameterType::Filter.accepts())
+    })?;
+    if let Some(alias) = parsed.alias {
+        return Ok(Err(Some(format!("'{alias}' behind the expression"))));
+    }
+    Ok(match Visit::visit(&parsed.expr, &mut NoQuery) {
         ControlFlow::Continue(()) => Ok(Expr::Nested(Box::new(parsed.expr))),
         ControlFlow::Break(reason) => Err(Some(reason.to_string())),
+    })
+}
+
+/// Counts the lines of an expression from where those of its page begin.
+pub(super) fn put_on_page(expr: &mut Expr, page: u64) {
+    let _ = VisitMut::visit(expr, &mut OnPage(page));
+}
+
+struct OnPage(u64);
+
+impl OnPage {
+    fn put(&self, span: &mut Span) {
+        for place in [&mut span.start, &mut span.end] {
+            // Line 0 is no place.
+            if place.line > 0 {
+                place.line += self.0 * PAGE;
+            }
+        }
+    }
+}
+
+impl VisitorMut for OnPage {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(name) => self.put(&mut name.span),
+            Expr::CompoundIdentifier(names) => names.iter_mut().for_each(|name| self.put(&mut name.span)),
+            Expr::Function(call) => {
+                for part in &mut call.name.0 {
+                    if let ObjectNamePart::Identifier(name) = part {
+                        self.put(&mut name.span);
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        self.put(&mut value.span);
+        ControlFlow::Continue(())
     }
 }
 

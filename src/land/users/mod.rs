@@ -196,7 +196,7 @@ fn read(source: &Path, options: &UserOptions) -> Result<Rows> {
         bytes += shaped.users.get_array_memory_size();
         if bytes > limit {
             return Err(DataFusionError::ResourcesExhausted(format!(
-                "its rows take more than {} MiB; raise the memory limit or split the file",
+                "its rows take more than {} MiB; raise --memory-limit or split the file",
                 limit >> 20
             )));
         }

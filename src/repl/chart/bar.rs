@@ -6,7 +6,7 @@
 //! ```
 //! Where values are negative, bars begin at a common zero and go both ways.
 
-use super::{Canvas, coloured};
+use super::{COLOURS, Canvas, MOST_SERIES, coloured};
 use crate::repl::grid::Grid;
 use crate::repl::text::{cut, fitted, one_line, pad, width};
 
@@ -45,13 +45,9 @@ pub(super) fn draw(grid: &Grid, columns: &[usize], canvas: Canvas) -> Result<Vec
         for (series, column) in figures.iter().enumerate() {
             let name = if series == 0 { labels[at].as_str() } else { "" };
             let bar = match row[*column].value() {
-                Some(value) => bar(
-                    value,
-                    low,
-                    high,
-                    room,
-                    if canvas.colour || !several { '█' } else { mark(series, false) },
-                ),
+                Some(value) => {
+                    bar(value, low, high, room, if several { mark(series, canvas.colour) } else { '█' })
+                }
                 None => String::new(),
             };
             let bar = coloured(&pad(&bar, room, false), series, canvas.colour);
@@ -65,9 +61,13 @@ pub(super) fn draw(grid: &Grid, columns: &[usize], canvas: Canvas) -> Result<Vec
     Ok(lines)
 }
 
-/// The body of a series' bars: without colour by pattern.
+/// Bodies of bars that are told apart.
+const BODIES: [char; MOST_SERIES] = ['█', '▒', '░', '▓', '▪', '▫', '=', '#', '+', 'o', '-', '~'];
+
+/// The body of a series' bars: another one where the colours begin again, without colour for each series.
 fn mark(series: usize, colour: bool) -> char {
-    if colour { '█' } else { ['█', '▒', '░', '▓', '▪', '▫'][series % 6] }
+    let body = if colour { series / COLOURS.len() } else { series };
+    BODIES[body % BODIES.len()]
 }
 
 /// Names of series in as few lines as they need.

@@ -2,13 +2,13 @@
 
 use super::bar::legend;
 use super::scale::{place, range, short};
-use super::{Canvas, coloured};
+use super::{COLOURS, Canvas, MOST_SERIES, coloured};
 use crate::repl::grid::{Grid, Kind};
 use crate::repl::text::{cut, fitted, one_line, pad, width};
 
 /// Bits of a braille sign, by column and row.
 const DOTS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
-const SIGNS: [char; 6] = ['*', 'o', '+', 'x', '#', '@'];
+const SIGNS: [char; MOST_SERIES] = ['*', 'o', '+', 'x', '#', '@', '%', '&', '=', '~', '$', '^'];
 
 pub(super) fn draw(grid: &Grid, columns: &[usize], canvas: Canvas) -> Result<Vec<String>, String> {
     let (x, figures) = columns.split_first().ok_or("\\chart line: no columns")?;
@@ -22,7 +22,7 @@ pub(super) fn draw(grid: &Grid, columns: &[usize], canvas: Canvas) -> Result<Vec
     let room = canvas.width.saturating_sub(margin + 2).max(2);
     let mut picture = Picture::new(room, canvas.height);
     // Signs of their own where neither colour nor shape would tell the curves apart.
-    let by_sign = figures.len() > 1 && !canvas.colour;
+    let by_sign = figures.len() > 1 && !canvas.colour || figures.len() > COLOURS.len();
     let (from, to) = (places.first().copied().unwrap_or(0.0), places.last().copied().unwrap_or(1.0));
     let (across, down) = if by_sign { (room, canvas.height) } else { (room * 2, canvas.height * 4) };
     for (series, column) in figures.iter().enumerate() {

@@ -14,14 +14,17 @@ mod funnel;
 mod guess;
 mod heat;
 mod line;
+mod report;
 mod scale;
 
 use std::str::FromStr;
 
 use crate::error::did_you_mean;
-use crate::repl::grid::Grid;
+use crate::repl::grid::{Cell, Grid};
+use crate::repl::text::{cut, one_line};
 
 pub use guess::guess;
+pub use report::draw_report;
 
 /// A kind of picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,13 +82,43 @@ pub fn draw(
         return Err("\\chart: the result has no rows".to_string());
     }
     let (kind, columns) = guess(grid, kind, names)?;
-    match kind {
-        ChartKind::Line => line::draw(grid, &columns, canvas),
-        ChartKind::Bar => bar::draw(grid, &columns, canvas),
-        ChartKind::Heat => heat::draw(grid, &columns, canvas),
-        ChartKind::Funnel => funnel::draw(grid, &columns, canvas),
+    let (drawn, left_out) = match kind {
+        ChartKind::Line | ChartKind::Bar => largest(grid, &columns),
+        ChartKind::Heat | ChartKind::Funnel => (columns, Vec::new()),
+    };
+    let mut lines = match kind {
+        ChartKind::Line => line::draw(grid, &drawn, canvas)?,
+        ChartKind::Bar => bar::draw(grid, &drawn, canvas)?,
+        ChartKind::Heat => heat::draw(grid, &drawn, canvas)?,
+        ChartKind::Funnel => funnel::draw(grid, &drawn, canvas)?,
+    };
+    if !left_out.is_empty() {
+        let names = one_line(&left_out.join(", "));
+        lines.push(cut(&format!("the {MOST_SERIES} largest; not drawn: {names}"), canvas.width));
     }
+    Ok(lines)
 }
+
+/// As many series as have marks of their own: the first column is what they are over.
+fn largest<'a>(grid: &'a Grid, columns: &[usize]) -> (Vec<usize>, Vec<&'a str>) {
+    if columns.len() <= 1 + MOST_SERIES {
+        return (columns.to_vec(), Vec::new());
+    }
+    let size = |column: &usize| {
+        grid.rows.iter().filter_map(|row| row.get(*column).and_then(Cell::value)).map(f64::abs).sum::<f64>()
+    };
+    let sizes: Vec<f64> = columns.iter().map(size).collect();
+    let mut order: Vec<usize> = (1..columns.len()).collect();
+    order.sort_by(|a, b| sizes[*b].total_cmp(&sizes[*a]));
+    order.truncate(MOST_SERIES);
+    let is_drawn = |place: &usize| *place == 0 || order.contains(place);
+    let (drawn, left_out): (Vec<usize>, Vec<usize>) = (0..columns.len()).partition(is_drawn);
+    let name = |place: usize| grid.columns[columns[place]].name.as_str();
+    (drawn.into_iter().map(|place| columns[place]).collect(), left_out.into_iter().map(name).collect())
+}
+
+/// Series that marks tell apart, by sign or by colour and body.
+const MOST_SERIES: usize = 12;
 
 /// Colours of series, told apart on dark and on light ground: blue, orange, green, purple, red, cyan.
 const COLOURS: [u8; 6] = [33, 208, 35, 135, 160, 37];

@@ -9,14 +9,14 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::progress::Running;
 use super::query::is_cancelled;
-use super::{Next, Session, describe};
-use crate::ask::{Format, Given, Source, Usage, check_known, parse, plain};
-use crate::repl::chart::{Canvas, draw};
+use super::{Next, Origin, Session, describe};
+use crate::ask::{Format, Given, Source, Usage, at_line, check_known, parse, plain};
+use crate::repl::chart::{Canvas, draw, draw_report};
 use crate::repl::fit::Fit;
 use crate::repl::grid::{Cell, Grid, Kind};
 use crate::repl::meta::{self, Expanded, Meta, Watch};
 use crate::repl::pivot::pivot;
-use crate::repl::statement::inputs;
+use crate::repl::statement::{Input, inputs_with_places};
 use crate::repl::{history, watch};
 use crate::report::Days;
 
@@ -50,7 +50,10 @@ impl Session {
                 let names = names.read().map(|names| names.clone()).unwrap_or_default();
                 match name {
                     None => self.show_grid(&describe::functions(&names))?,
-                    Some(name) => self.print_text(&describe::function(&name, &names)?)?,
+                    Some(name) => {
+                        let cells = self.terminal.map_or(80, |(cells, _)| cells);
+                        self.print(&describe::function(&name, &names, cells)?)?;
+                    }
                 }
             }
             Meta::Summary(table) => {
@@ -66,8 +69,16 @@ impl Session {
             Meta::Chart { kind, columns } => {
                 let grid = self.last_grid("chart")?;
                 let width = self.terminal.map_or(80, |(width, _)| width).min(120);
-                let lines =
-                    draw(&grid, kind, &columns, Canvas::new(width, self.colour)).map_err(Usage::error)?;
+                let canvas = Canvas::new(width, self.colour);
+                // Words of the person come before those of a report.
+                let of_report = match (kind, columns.as_slice()) {
+                    (None, []) => draw_report(&grid, &self.charts, canvas),
+                    _ => None,
+                };
+                let lines = match of_report {
+                    Some(lines) => lines,
+                    None => draw(&grid, kind, &columns, canvas).map_err(Usage::error)?,
+                };
                 self.print(&lines)?;
             }
             Meta::Pivot(columns) => {
@@ -84,7 +95,11 @@ impl Session {
             Meta::Format(None) => {
                 self.say(&format!("the form is {}; there are {}", self.format, Format::NAMES.join(", ")))
             }
-            Meta::Format(Some(name)) => self.format = name.parse()?,
+            Meta::Format(Some(name)) => {
+                let format: Format = name.parse()?;
+                self.check_form(format)?;
+                self.format = format;
+            }
             Meta::Expanded(mode) => {
                 self.expanded =
                     mode.unwrap_or(if self.expanded == Expanded::On { Expanded::Off } else { Expanded::On });
@@ -103,10 +118,7 @@ impl Session {
             }
             Meta::Print => {
                 let text = self.last_statement("p")?;
-                let parsed = parse(&Source::new("<prompt>", text))?;
-                for statement in parsed {
-                    self.print_text(&format!("{:#};", statement.statement))?;
-                }
+                self.print_text(&text)?;
             }
             Meta::Report { name: None, .. } => {
                 let mut grid =
@@ -210,21 +222,30 @@ impl Session {
 
     async fn include(&mut self, path: &Path) -> Result<Next> {
         let source = Source::read(path)?;
-        self.run_text(&source.text).await
+        self.run_text(&source.name, &source.text).await
     }
 
-    /// Statements and commands one after the other; the first error ends it.
-    pub async fn run_text(&mut self, text: &str) -> Result<Next> {
+    /// Statements and commands one after the other; the first error ends it, and tells its place in the text of this name.
+    pub async fn run_text(&mut self, name: &str, text: &str) -> Result<Next> {
         if self.depth >= DEEPEST {
             return Err(Usage::error(format!("\\i: {DEEPEST} files include each other")));
         }
         self.depth += 1;
         let mut next = Ok(Next::GoOn);
-        for input in inputs(text) {
-            next = Box::pin(self.run(&input)).await;
+        let mut origin = Origin::new(name);
+        let mut counted = 0;
+        for (at, input) in inputs_with_places(text) {
+            origin.line += text[counted..at].matches('\n').count() as u64;
+            origin.column = text[..at].rsplit('\n').next().unwrap_or_default().chars().count();
+            counted = at;
+            next = match Box::pin(self.run_from(&input, &origin)).await {
+                Err(e) if !is_cancelled(&e) => Err(at_line(e, name, origin.line)),
+                other => other,
+            };
             if !matches!(next, Ok(Next::GoOn)) {
                 break;
             }
+            origin.statements += usize::from(matches!(input, Input::Sql(_)));
         }
         self.depth -= 1;
         next
@@ -260,9 +281,11 @@ impl Session {
             self.say("the editor was left without success; nothing was run");
             return Ok(Next::GoOn);
         }
-        let text = Source::read(&file)?.text;
-        self.print_text(text.trim_end())?;
-        self.run_text(&text).await
+        let source = Source::read(&file)?;
+        self.print_text(source.text.trim_end())?;
+        // Of a temporary file nobody knows the name.
+        let name = if path.is_some() { source.name.as_str() } else { "<editor>" };
+        self.run_text(name, &source.text).await
     }
 
     async fn set(&mut self, what: Option<(String, Option<String>)>) -> Result<()> {
@@ -294,6 +317,7 @@ impl Session {
     }
 
     async fn report(&mut self, name: &str, parameters: &[String]) -> Result<()> {
+        self.check_form(self.format)?;
         self.renew_store().await?;
         let given = parameters.iter().map(|text| text.parse()).collect::<Result<Vec<Given>>>()?;
         let found = self.pack.select(std::slice::from_ref(&name.to_string()))?;
@@ -311,8 +335,14 @@ impl Session {
         let arguments = report.arguments(&all, &days)?;
         self.say(&format!("{}; days in {}", report.title, self.engine.time_zone()));
         let engine = self.engine.clone();
+        let charts = report.charts.clone();
+        let is_kept = self.output.is_none();
         let plan = async move { report.plan(&engine, &arguments).await.map(Some) };
-        self.answer_of(plan, |e| e).await.map(drop)
+        self.answer_of(plan, |e| e).await?;
+        if is_kept {
+            self.charts = charts;
+        }
+        Ok(())
     }
 
     fn history(&self, count: Option<usize>) -> Result<()> {

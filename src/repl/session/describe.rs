@@ -3,12 +3,13 @@
 use datafusion::common::{Result, TableReference};
 
 use super::{LastResult, Session};
-use crate::ask::{Usage, quoted};
+use crate::ask::{Usage, quoted, type_name};
 use crate::engine::Engine;
 use crate::error::did_you_mean;
 use crate::functions::docs;
 use crate::repl::complete::Names;
 use crate::repl::grid::{Cell, Grid, Kind};
+use crate::repl::manual::Manual;
 use crate::repl::names;
 
 /// What may be SET, with its value and its meaning.
@@ -36,21 +37,38 @@ pub(super) fn functions(names: &Names) -> Grid {
     grid
 }
 
-/// `\df NAME`: the page of any function.
-pub(super) fn function(name: &str, names: &Names) -> Result<String> {
-    if let Some(page) = docs::page(name) {
-        return Ok(page);
+/// `\df NAME`: the page of any function, in lines for a terminal of so many cells.
+pub(super) fn function(name: &str, names: &Names, cells: usize) -> Result<Vec<String>> {
+    if let Some(function) = docs::named(name) {
+        let Some(page) = function.documentation() else {
+            let manual = Manual { name: function.name(), kind: function.kind(), ..Manual::default() };
+            return Ok(manual.lines(cells));
+        };
+        let others = page.alternative_syntax.iter().flatten().map(String::as_str);
+        let manual = Manual {
+            name: function.name(),
+            kind: function.kind(),
+            calls: std::iter::once(page.syntax_example.as_str()).chain(others).collect(),
+            description: &page.description,
+            arguments: page.arguments.as_deref().unwrap_or_default(),
+            example: page.sql_example.as_deref(),
+            related: page.related_udfs.iter().flatten().map(String::as_str).collect(),
+        };
+        return Ok(manual.lines(cells));
     }
     let Some(function) = names.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name))
     else {
         let known: Vec<&str> = names.functions.iter().map(|function| function.name.as_str()).collect();
         return Err(Usage::error(format!("there is no function '{name}'{}", did_you_mean(name, &known))));
     };
-    let mut page = format!("### {}\n\n{}\n\n{}\n", function.name, function.syntax, function.doc);
-    for (name, meaning) in &function.arguments {
-        page.push_str(&format!("\n- {name}: {meaning}"));
-    }
-    Ok(page)
+    let manual = Manual {
+        name: &function.name,
+        calls: vec![&function.syntax],
+        description: &function.doc,
+        arguments: &function.arguments,
+        ..Manual::default()
+    };
+    Ok(manual.lines(cells))
 }
 
 impl Session {
@@ -86,7 +104,7 @@ impl Session {
             });
             grid.rows.push(vec![
                 Cell::text(field.name()),
-                Cell::text(field.data_type().to_string()),
+                Cell::text(type_name(field.data_type())),
                 Cell::text(if field.is_nullable() { "yes" } else { "no" }),
                 Cell::text(comment.unwrap_or_default()),
             ]);
@@ -174,7 +192,7 @@ impl Session {
             let cell = |at: usize| figures.get(at).cloned().unwrap_or(Cell::Null);
             grid.rows.push(vec![
                 Cell::text(field.name()),
-                Cell::text(field.data_type().to_string()),
+                Cell::text(type_name(field.data_type())),
                 Cell::count((rows - number(first)).max(0.0) as u64),
                 cell(first + 1),
                 cell(first + 2),

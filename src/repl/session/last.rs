@@ -4,8 +4,8 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 
-use crate::ask::Numbers;
 use crate::ask::cells::{Cells, columns};
+use crate::ask::{Numbers, type_name};
 use crate::repl::complete::Item;
 use crate::repl::grid::{Cell, Column, Grid, Kind};
 
@@ -25,7 +25,7 @@ impl LastResult {
         self.schema
             .fields()
             .iter()
-            .map(|field| Item::new(field.name(), field.data_type().to_string()))
+            .map(|field| Item::new(field.name(), type_name(field.data_type())))
             .collect()
     }
 

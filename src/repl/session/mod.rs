@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use datafusion::common::Result;
 use tokio::task::JoinHandle;
 
-use crate::ask::{Format, Given, Usage, narrowed};
+use crate::ask::{Chart, Format, Given, Source, Usage, narrowed};
 use crate::engine::{Engine, EngineOptions};
 use crate::repl::complete::{Item, Names};
 use crate::repl::editor::SharedNames;
@@ -79,6 +79,8 @@ pub struct Session {
     /// Where the next result goes.
     output: Option<PathBuf>,
     last: Option<LastResult>,
+    /// How it is drawn, if a report says so.
+    charts: Vec<Chart>,
     /// The last statement's text.
     asked: Option<String>,
     history: Option<PathBuf>,
@@ -87,6 +89,30 @@ pub struct Session {
     colour: bool,
     /// How deep files include files.
     depth: usize,
+}
+
+/// Where a statement or command stands in a text: an error names this place.
+struct Origin<'a> {
+    /// File, or what stands for one.
+    name: &'a str,
+    /// 1-based.
+    line: u64,
+    /// Characters of the line before it.
+    column: usize,
+    /// Statements of the text before it.
+    statements: usize,
+}
+
+impl<'a> Origin<'a> {
+    /// The beginning of a text.
+    fn new(name: &'a str) -> Self {
+        Self { name, line: 1, column: 0, statements: 0 }
+    }
+
+    fn source(&self, statement: &str) -> Source {
+        let text = format!("{}{statement}", " ".repeat(self.column));
+        Source::new(self.name, text).behind(self.line - 1, self.statements)
+    }
 }
 
 struct OpenStore {
@@ -125,6 +151,7 @@ impl Session {
             read_only: options.read_only,
             output: None,
             last: None,
+            charts: Vec::new(),
             asked: None,
             history: history::path(variable),
             terminal: is_terminal.then_some((80, 24)),
@@ -195,6 +222,11 @@ impl Session {
 
     /// Runs a statement or a command. An error is the caller's to show; the conversation can go on.
     pub async fn run(&mut self, input: &Input) -> Result<Next> {
+        self.run_from(input, &Origin::new("<prompt>")).await
+    }
+
+    /// As [`Session::run`], of what stands in a longer text.
+    async fn run_from(&mut self, input: &Input, origin: &Origin<'_>) -> Result<Next> {
         match input {
             Input::Sql(text) if asks_for_settings(text).is_some() => {
                 let mut grid = describe::settings(&self.engine);
@@ -205,7 +237,7 @@ impl Session {
             }
             Input::Sql(text) => {
                 let started = SystemTime::now();
-                let done = self.statements(text).await;
+                let done = self.statements(&origin.source(text)).await;
                 let rows = match &done {
                     Ok(rows) => *rows,
                     Err(_) => None,

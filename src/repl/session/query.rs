@@ -48,16 +48,15 @@ pub fn is_cancelled(error: &DataFusionError) -> bool {
 
 impl Session {
     /// Runs the statements of a text, the first error ends it; the rows of the last one.
-    pub(super) async fn statements(&mut self, text: &str) -> Result<Option<u64>> {
-        let source = Source::new("<prompt>", text);
-        let statements = parse(&source)?;
-        let header = Header::parse(&source)?;
+    pub(super) async fn statements(&mut self, source: &Source) -> Result<Option<u64>> {
+        let statements = parse(source)?;
+        let header = Header::parse(source)?;
         let given: Vec<Given> = self.parameters.values().cloned().collect();
         let mut rows = None;
         for parsed in statements {
             self.renew_store().await?;
             let arguments = self.arguments(&header, &given, &parsed).await?;
-            self.asked = Some(text.trim().to_string());
+            self.asked = Some(source.text.trim().to_string());
             rows = self.statement(source.clone(), parsed, arguments).await?;
         }
         Ok(rows)
@@ -99,6 +98,9 @@ impl Session {
         parsed: Parsed,
         arguments: Arguments,
     ) -> Result<Option<u64>> {
+        if parsed.returns_rows() {
+            self.check_form(self.format)?;
+        }
         let context = self.engine.context().clone();
         let failed = {
             let (source, parsed) = (source.clone(), parsed.clone());
@@ -150,6 +152,11 @@ impl Session {
         Ok(Some(rows))
     }
 
+    /// Fails where results would be shown in a form that is for files.
+    pub(super) fn check_form(&self, format: Format) -> Result<()> {
+        if format == Format::Parquet && self.output.is_none() { Err(needs_a_file()) } else { Ok(()) }
+    }
+
     /// The frame's rows, neither shown nor kept; for the prompt's own questions.
     pub(super) fn collected(&self, frame: DataFrame) -> Result<LastResult> {
         let running: Running = Arc::new(OnceLock::new());
@@ -167,6 +174,7 @@ impl Session {
         let table = MemTable::try_new(Arc::clone(&last.schema), vec![last.batches.clone()])?;
         context.register_table(LAST, Arc::new(table))?;
         self.last = Some(last);
+        self.charts.clear();
         Ok(())
     }
 
@@ -208,6 +216,12 @@ impl Session {
     pub(super) fn context(&self) -> &SessionContext {
         self.engine.context()
     }
+}
+
+pub(super) fn needs_a_file() -> DataFusionError {
+    Usage::error(
+        "parquet is the form of a file: \\o FILE.parquet, then the statement, writes one; \\format table shows rows here",
+    )
 }
 
 async fn collect(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use datafusion::common::Result;
 
 use super::Session;
-use super::query::LAST;
+use super::query::{LAST, needs_a_file};
 use crate::ask::{Format, Numbers, write};
 use crate::repl::fit::{Fit, Fitted};
 use crate::repl::grid::Grid;
@@ -39,8 +39,8 @@ impl Session {
                 }
                 self.print(&[shown.lines, shown.footer].concat())
             }
+            (Format::Parquet, _) => Err(needs_a_file()),
             (format, terminal) => {
-                let format = if format == Format::Parquet { Format::Table } else { format };
                 let is_cut = last.is_cut;
                 let mut bytes = Vec::new();
                 let frame = self.context().table(LAST).await?;

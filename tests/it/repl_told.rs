@@ -1,0 +1,128 @@
+//! What the prompt tells and does, through a pipe. Expected: written by hand, as it should read.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use footfall::functions::all;
+
+/// Exit code, stdout and stderr of a conversation.
+fn prompt(folder: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_footfall"))
+        .arg("repl")
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("FOOTFALL_STORE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input.as_bytes()).expect("the pipe takes it");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the binary ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn an_error_of_a_file_names_the_file_and_the_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files = [
+        ("bad.sql", "select 1 as a;\n\n  select a, bb from (select 1 as a, 2 as b) t;\n"),
+        ("slip.sql", "-- one\nselect 1 as a;\nselect 1 frm events;\n"),
+        ("word.sql", "\\timing off\nselect 1 as a;\n\n\\nope\n"),
+        ("in.sql", "select 1 as a;\n\\i bad.sql\n"),
+    ];
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let snippet = "  --> bad.sql:3:13, statement 2\n   |\n 3 |   select a, bb from (select 1 as a, 2 as b) t;\n   |             ^^\n";
+    for (input, code, words) in [
+        ("\\i bad.sql\n", 1, snippet),
+        ("\\i in.sql\n", 1, snippet),
+        ("\\i slip.sql\n", 1, "--> slip.sql:3:10, statement 2"),
+        ("\\i word.sql\n", 2, "there is no command \\nope; \\? lists them\n  --> word.sql:4\n"),
+        ("\\timing off\nselect 1 as a;\nselect zz;\n", 1, "--> <stdin>:3:8, statement 2"),
+    ] {
+        let (found, _, error) = prompt(folder.path(), &[], input);
+        assert_eq!(found, code, "{input}: {error}");
+        assert!(error.contains(words), "{input}: '{words}' is not in\n{error}");
+    }
+}
+
+#[test]
+fn a_line_of_goodbye_ends_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for goodbye in ["exit", "quit;", "  QUIT", "-- enough\nexit;"] {
+        let input = format!("select 1 as a;\n{goodbye}\nselect nothing;\n");
+        let (code, out, error) = prompt(folder.path(), &["--format", "csv"], &input);
+        assert_eq!((code, out.as_str()), (0, "a\n1\n"), "{goodbye}: {error}");
+    }
+    let (code, out, error) = prompt(folder.path(), &["--format", "csv"], "select 'x\nexit\n' as a;");
+    assert_eq!((code, out.as_str()), (0, "a\n\"x\nexit\n\"\n"), "{error}");
+}
+
+#[test]
+fn the_last_statement_is_told_as_it_was_typed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let typed = "select 1 as a   ,\n  2 as b -- two\n;";
+    let (code, out, error) = prompt(folder.path(), &["--format", "csv"], &format!("{typed}\n\\p\n"));
+    assert_eq!((code, out), (0, format!("a,b\n1,2\n{typed}\n")), "{error}");
+}
+
+#[test]
+fn types_have_the_names_of_sql() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let view = "create view v as select 'x' as s, 1 as n, timestamp '2026-03-01' as t, ['a'] as l;\n";
+    for command in ["\\d v", "\\summary v"] {
+        let (code, out, error) = prompt(folder.path(), &[], &format!("{view}{command}\n"));
+        assert_eq!(code, 0, "{error}");
+        let types: Vec<&str> =
+            out.lines().skip(3).take(4).map(|line| line.split('|').nth(2).unwrap_or("").trim()).collect();
+        assert_eq!(types, ["text", "int64", "timestamp", "list<text>"], "{command}\n{out}");
+    }
+}
+
+#[test]
+fn parquet_is_for_files() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (arguments, input) in [
+        (&[][..], "\\format parquet\n"),
+        (&["--format", "parquet"][..], "\\timing off\nselect 1 as a;\n"),
+        (&["--format", "parquet"][..], "\\o a.csv\nselect 1 as a;\n\\timing off\nselect 1 as a;\n"),
+    ] {
+        let (code, out, error) = prompt(folder.path(), arguments, input);
+        assert_eq!((code, out.as_str()), (2, ""), "{input}: {error}");
+        assert!(error.contains("parquet is the form of a file") && error.contains("\\o FILE"), "{error}");
+    }
+    let (code, _, error) = prompt(folder.path(), &[], "\\o a.parquet\nselect 1 as a;\n");
+    assert_eq!(code, 0, "{error}");
+    let bytes = fs::read(folder.path().join("a.parquet")).expect("the file");
+    assert!(bytes.starts_with(b"PAR1"));
+}
+
+#[test]
+fn pages_of_functions_have_no_marks() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let commands: Vec<String> = all().iter().map(|function| format!("\\df {}\n", function.name())).collect();
+    let (code, out, error) = prompt(folder.path(), &[], &commands.concat());
+    assert_eq!(code, 0, "{error}");
+    for mark in ["`", "**", "###", "|---", "](#"] {
+        let line = out.lines().find(|line| line.contains(mark));
+        assert_eq!(line, None, "{mark}");
+    }
+    let (_, page, _) = prompt(folder.path(), &[], "\\df sessionize\n");
+    let lines: Vec<&str> = page.lines().collect();
+    assert_eq!(lines[0], "sessionize, window function");
+    assert!(lines[2].starts_with("  sessionize(ts, gap"), "{page}");
+    // Meanings stand below each other: the longest name, max_length, has 10 letters.
+    for (name, meaning) in [("ts", "When it happened"), ("max_length", "Option, INTERVAL")] {
+        let line = format!("  {name:10}  {meaning}");
+        assert!(lines.iter().any(|found| found.starts_with(&line)), "'{line}' is not in\n{page}");
+    }
+    assert!(lines.contains(&"see also session_key, session_info"), "{page}");
+    assert!(lines.contains(&"  ORDER BY u, ts;"), "{page}");
+}
