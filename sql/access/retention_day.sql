@@ -18,6 +18,7 @@
 -- chart: heat x=key y=ref_date value=rate series=kind
 -- check: coalesce(bool_and(rate between 0 and 1), true)
 -- The newest day in the store counts as finished: land whole days before asking.
+-- Days are those of the store's zone.
 -- A day beyond the newest event is a row with complete = false and no value yet.
 WITH
 periods AS (

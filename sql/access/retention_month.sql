@@ -19,6 +19,7 @@
 -- chart: heat x=key y=ref_date value=rate series=kind
 -- check: coalesce(bool_and(rate between 0 and 1), true)
 -- The newest day in the store counts as finished: land whole days before asking.
+-- Months are natural ones in the store's zone.
 -- Every month that the range touches is a whole cohort.
 -- complete = false: the month of that key is not over at the newest event; before it has begun there is no value.
 WITH

@@ -23,6 +23,7 @@
 -- check: coalesce(bool_and(retained_uv <= visit_uv_before and retained_uv_new <= visit_uv_new_before), true)
 -- We 分析 gives these rates to the day on which users come again; in the retention by day they belong to the cohort's day, key 1.
 -- The newest day in the store counts as finished.
+-- Days are those of the store's zone.
 WITH
 days AS (
     SELECT unnest(generate_series($from, $to, INTERVAL '1 day')) AS day

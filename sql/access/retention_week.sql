@@ -20,7 +20,7 @@
 -- chart: heat x=key y=ref_date value=rate series=kind
 -- check: coalesce(bool_and(rate between 0 and 1), true)
 -- The newest day in the store counts as finished: land whole days before asking.
--- Weeks run Monday to Sunday; every week that the range touches is a whole cohort.
+-- Weeks run Monday to Sunday in the store's zone; every week that the range touches is a whole cohort.
 -- complete = false: the week of that key is not over at the newest event; before it has begun there is no value.
 WITH
 periods AS (

@@ -11,7 +11,7 @@
 -- param where filter = true : a further condition on the visit by which the open began, such as scene in (1045, 1046)
 -- param by text = day in (day, whole) : one row a day, or one for the whole range, in which people count once
 -- param trade filter = event = 'pay_success' : the events that are trades
--- param amount column = props.amount : column or property with a trade's amount; a property of the event catalogue is p_amount
+-- param amount column = props.amount : column or property with a trade's amount, p_NAME or props.NAME of a declared one
 -- param attribution_days int = 7 from 0 : a trade belongs to the link if it came at most so many times 24 hours after the user was led in
 -- column ref_date = day | 日期 : the local day, yyyymmdd; of the whole range its first and last day as yyyymmdd-yyyymmdd
 --   | 本地日期，yyyymmdd；按整个范围统计时为首日与末日，yyyymmdd-yyyymmdd

@@ -18,8 +18,8 @@
 -- check: count(*) = 1
 -- json: object
 -- The answer of the official endpoint getUserPortrait, datacube/getweanalysisappiduserportrait.
--- Every list adds up to the users of the range: each user counts once in it, as 未知 with id 0 where nothing is known. Only
--- `devices` may add up to less, when `limit` cuts it.
+-- Every list adds up to the users of the range: each user counts once in it, as 未知 with id 0 where nothing is known or the
+-- data itself says so. Only `devices` may add up to less, when `limit` cuts it.
 -- Province, city, gender and year of birth are those of the users files now. WeChat publishes no list of its ids of provinces and
 -- cities: their id is 0, the name tells them apart. Genders: 1 男 (also male, m, 1), 2 女 (also female, f, 2).
 -- Age is the year of `to` less the year of birth: 1 17岁以下, 2 18-24岁, 3 25-29岁, 4 30-39岁, 5 40-49岁, 6 50岁以上; 未知 where it is

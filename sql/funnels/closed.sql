@@ -16,7 +16,7 @@
 -- param filter10 filter = true : which events of step 10 count
 -- param filter filter = true : which events count for every step
 -- param window interval = '100 years' : how long after step 1 the last step may come, the bound included
--- param by column = props.none : breaks the funnel down by a column of events or users
+-- param by column = none : breaks the funnel down by a column of events or users, or props.NAME; none: not at all
 -- param limit int = 50 from 1 : how many groups, those with the most users first
 -- column group = group | 分组 : value of the column `by`, for a user that of the first event of a step that has one; empty
 --   without it | `by` 列的取值，每个用户取其第一个有该值的步骤事件；未设 `by` 时为空

@@ -16,7 +16,7 @@
 -- param filter10 filter = true : which events of step 10 count
 -- param filter filter = true : which events count for every step
 -- param metric text = uv in (uv, pv) : counts users (uv) or events (pv)
--- param by column = props.none : breaks the funnel down by a column of events or users
+-- param by column = none : breaks the funnel down by a column of events or users, or props.NAME; none: not at all
 -- param limit int = 50 from 1 : how many groups, those with the most at step 1 first
 -- column group = group | 分组 : value of the column `by` of the event; empty where it has none, or without `by`
 --   | 事件的 `by` 列的取值；事件没有该值或未设 `by` 时为空

@@ -19,29 +19,36 @@
 -- check: coalesce(bool_and(visit_uv <= value AND share <= 1), true)
 -- Page views belong to the day on which their open starts, so the moves from a page to (exit) are its exits of pages of the day.
 -- All moves of all pages add up to the page views of these opens.
+-- A page that is itself named (exit) stands in quotation marks, "(exit)", so that it is not taken for the end of an open; one
+-- that has such marks already gets another pair. The parameter `page` is the name without them.
 WITH
 of_users AS (
     SELECT
         page AS from_page,
-        CASE WHEN is_exit THEN '(exit)' ELSE next_page END AS to_page,
+        CASE WHEN NOT is_exit THEN next_page END AS to_page,
+        is_exit,
         user_id,
         count(*) AS moves,
         sum(stay_ms) AS stay_ms
     FROM visits
     WHERE session_dt >= $from AND session_dt <= $to AND $filter
-    GROUP BY 1, 2, 3
+    GROUP BY 1, 2, 3, 4
 ),
 moves AS (
-    SELECT from_page, to_page, sum(moves) AS moves, count(*) AS users, sum(stay_ms) / 1000 AS stay_s
+    SELECT from_page, to_page, is_exit, sum(moves) AS moves, count(*) AS users, sum(stay_ms) / 1000 AS stay_s
     FROM of_users
-    GROUP BY from_page, to_page
+    GROUP BY from_page, to_page, is_exit
 ),
 shares AS (
     SELECT *, sum(moves) OVER (PARTITION BY from_page) AS views FROM moves
 )
 SELECT
-    from_page AS "from",
-    to_page AS "to",
+    CASE WHEN btrim(from_page, '"') = '(exit)' THEN '"' || from_page || '"' ELSE from_page END AS "from",
+    CASE
+        WHEN is_exit THEN '(exit)'
+        WHEN btrim(to_page, '"') = '(exit)' THEN '"' || to_page || '"'
+        ELSE to_page
+    END AS "to",
     moves AS value,
     users AS visit_uv,
     (moves * 20000 + views) / (2 * views) / 10000.0 AS share,

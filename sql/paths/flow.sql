@@ -24,22 +24,33 @@
 -- check: coalesce(bool_and(share <= 1), true)
 -- An open has one path: its page views in order, repeats of one page in a row being one step. It belongs to the day on which
 -- the open starts. From a page on, the path begins at the first view of the page; on the way to it, it ends there. An open
--- without the page has none. A view without a page is shown as (none).
+-- without the page has none. A view without a page is shown as (none). A page that is itself named (exit), (entry) or (none)
+-- stands in quotation marks, "(exit)"; one that has such marks already gets another pair. The parameter `page` is the name
+-- without them.
 -- A path that is cut by `depth` has no (exit), on the way to a page no (entry). So at each step as many go on from a page or
 -- leave as came to it, unless `limit` cuts.
 WITH
+viewed AS (
+    SELECT
+        user_id, session, ts, seq, page, is_entry, is_exit,
+        CASE
+            WHEN btrim(CAST($node AS VARCHAR), '"') IN ('(exit)', '(entry)', '(none)') THEN '"' || CAST($node AS VARCHAR) || '"'
+            ELSE coalesce(CAST($node AS VARCHAR), '(none)')
+        END AS node
+    FROM visits
+    WHERE session_dt >= $from AND session_dt <= $to AND $filter
+),
 opens AS (
     SELECT
         CASE $side
-            WHEN 'start' THEN user_path(ts, coalesce(CAST($node AS VARCHAR), '(none)'), {
+            WHEN 'start' THEN user_path(ts, node, {
                 start: CASE WHEN $page = '' THEN is_entry ELSE coalesce(page, '') = $page END,
                 max_steps: $depth, tie: seq})
-            ELSE user_path(ts, coalesce(CAST($node AS VARCHAR), '(none)'), {
+            ELSE user_path(ts, node, {
                 end: CASE WHEN $page = '' THEN is_exit ELSE coalesce(page, '') = $page END,
                 max_steps: $depth, tie: seq})
         END[1] AS path
-    FROM visits
-    WHERE session_dt >= $from AND session_dt <= $to AND $filter
+    FROM viewed
     GROUP BY user_id, session
 ),
 -- Paths on the way to a page are turned round, so that step 1 is the last one; what is not cut gets its (exit) or (entry).

@@ -8,7 +8,8 @@
 -- param limit int = 20 from 0 : how many models have a row of their own
 -- column attribute = attribute | 属性 : gender, age, province, city, terminal or model
 --   | 性别（gender）、年龄（age）、省份（province）、城市（city）、终端（terminal）或机型（model）
--- column value = value | 取值 : value of the attribute, 未知 where it is not known | 属性的取值，缺失时为未知
+-- column value = value | 取值 : value of the attribute, 未知 where it is not known or the data itself says so
+--   | 属性的取值；缺失时，或数据本身写作未知时，为未知
 -- column province = province | 省份 : of a city the province in which it lies; empty for other attributes
 --   | 城市所在的省份；其他属性为空
 -- column visit_uv_new = new users | 新用户数 : users with this value whose first visit ever fell in these days

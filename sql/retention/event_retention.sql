@@ -9,7 +9,7 @@
 -- param follow_filter filter = true : which follow-up events count
 -- param grain text = day in (day, week, month) : what a period is
 -- param periods int = 7 from 0 : how many periods later
--- param by column = props.none : groups by a column of the initial event or its user
+-- param by column = none : groups by a column of the initial event or its user, or props.NAME; none: not at all
 -- param limit int = 50 from 1 : how many groups, those with the most users first
 -- column period = cohort | 日期 : first day of the cohort's period, YYYY-MM-DD | 初始事件所在时间段的首日，YYYY-MM-DD
 -- column group = group | 分组 : value of the column `by` of the initial event; empty where it has none, or without `by`
@@ -26,7 +26,8 @@
 -- check: coalesce(bool_and(value <= size), true)
 -- Retention in exactly that period, not by then. In the period itself the order of the two events plays no part. A user who had
 -- the initial event with several values of `by` in a period counts under each.
--- Weeks run Monday to Sunday, months are those of the calendar; every week or month that the range touches is a whole cohort.
+-- Days are those of the store's zone. Weeks run Monday to Sunday, months are those of the calendar; every week or month that
+-- the range touches is a whole cohort.
 -- The newest day in the store counts as finished: land whole days before asking. Cohorts without users have no row.
 -- Filters and `by` may name columns of `events` and of `users`, see events/analysis. Users who are new: filter = first_dt = dt.
 WITH

@@ -61,6 +61,44 @@ fn declared_properties_land_in_columns_of_their_types() {
 }
 
 #[test]
+fn a_column_as_parameter_finds_a_property_by_its_name_declared_or_not_and_may_be_none() {
+    // Expected: counted by hand. The price 9.5 is in the column p_price, `cheap` of an event that does not declare it is
+    // still in props, and so is the colour.
+    let shop = Shop::new();
+    shop.land(
+        "a",
+        r#"{"user_id":"ann","ts":1767225600000,"event":"add_to_cart","price":9.5,"colour":"red"}
+{"user_id":"ann","ts":1767225660000,"event":"add_to_cart","price":10.25}
+{"user_id":"bob","ts":1767225720000,"event":"visit","price":"cheap"}
+"#,
+        Some(SHOP),
+    );
+    let store = shop.store().display().to_string();
+    let analysis = |more: &[&str]| {
+        let mut arguments =
+            vec!["report", "--store", &store, "--only", "events/analysis", "--format", "csv", "--quiet"];
+        arguments.extend(["-p", "grain=whole", "-p", "event=add_to_cart"]);
+        arguments.extend(more.iter().flat_map(|parameter| ["-p", *parameter]));
+        footfall_ok(&arguments).lines().skip(1).map(str::to_string).collect::<Vec<_>>()
+    };
+    for price in ["props.price", "p_price"] {
+        let property = format!("property={price}");
+        assert_eq!(analysis(&["metric=sum", &property]), ["2026-01-01,,,,,,19.75"], "{price}");
+        let group = format!("group1={price}");
+        assert_eq!(analysis(&[&group]), ["2026-01-01,10.25,,,,,1", "2026-01-01,9.5,,,,,1"], "{price}");
+    }
+    assert_eq!(analysis(&["group1=props.price", "event=visit"]), ["2026-01-01,cheap,,,,,1"]);
+    assert_eq!(analysis(&["group1=props.colour"]).len(), 2);
+    // None, which is the default, is no column at all.
+    assert_eq!(analysis(&["group1=none"]), ["2026-01-01,,,,,,2"]);
+    assert_eq!(analysis(&["group1=none"]), analysis(&[]));
+    let wrong = footfall(&["report", "--store", &store, "--only", "paths/flow", "-p", "node=none"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert_eq!(wrong.status.code(), Some(2), "{said}");
+    assert!(said.contains("'none' is not a column here"), "{said}");
+}
+
+#[test]
 fn a_value_that_does_not_fit_rejects_the_event_that_declares_it_and_no_other() {
     // Expected: rows 1 to 6 are of the event that declares the property; row 7 is not, and row 8 has no value.
     let shop = Shop::new();

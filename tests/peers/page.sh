@@ -16,9 +16,10 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$footfall" land "$top/data/shop_month/events.parquet" --store "$scratch/shop" --catalogue "$top/data/shop_month/events.toml" --quiet
 "$footfall" land "$top/data/shop_month/users.parquet" --store "$scratch/shop" --table users --quiet
+steps=steps=product_view,add_to_cart,order_submit,pay_success
+"$footfall" report --store "$scratch/shop" --format csv -o "$scratch/csv" --quiet -p "$steps"
 for language in zh en; do
-  "$footfall" report --store "$scratch/shop" --format html --lang $language -o "$scratch/$language" --quiet \
-    -p steps=product_view,add_to_cart,order_submit,pay_success
+  "$footfall" report --store "$scratch/shop" --format html --lang $language -o "$scratch/$language" --quiet -p "$steps"
   # A shared machine's first paint says nothing, so only what is there is asserted.
-  "$target/peers/bin/python" -B "$here/page.py" "$scratch/$language/index.html" --slow-paint 60
+  "$target/peers/bin/python" -B "$here/page.py" "$scratch/$language/index.html" --csv "$scratch/csv" --slow-paint 60
 done

@@ -548,7 +548,7 @@ def campaign(log, a, b, p):
         led = [o for o in led_all if first <= o["day"] <= last]
         users, new = {o["user"] for o in led}, log.new_of(first, last)
         trades = [t for day, t in credit if first <= day <= last]
-        cents = sum(int(t["amount"] * 100 + 0.5) for t in trades) if p.get("amount") else 0
+        cents = sum(int(t["amount"] * 100 + 0.5) for t in trades)
         rows.append([name, len(led), len(users), ratio(len(users), users_of(log.visits_of(first, last))), len(users & new),
                      ratio(len(users & new), len(new)), ratio(sum(o["stay_s"] for o in led), len(led)),
                      ratio(users_of([o for o in led if o["views"] == 1]), len(users)),
@@ -790,10 +790,11 @@ def bundled_month(scratch):
     every_report(log, store, "2026-02-27", "2026-03-02")
     compare(log, store, "access/returning_and_lost", "2026-05-25", "2026-07-05")
     for first, last in (("2026-03-01", "2026-03-31"), ("2026-03-10", "2026-03-12")):
-        for by in ("day", "whole"):
+        # A declared property by its column and by its name.
+        for by, amount in (("day", "p_amount"), ("whole", "props.amount")):
             for p in ({"p1": "utm_source=moments"}, {"page": "pages/activity", "p1": "utm_campaign=spring_new", "p2": "utm_source=moments"},
                       {"p1": "utm_source=article", "where": "scene in (1058, 1091)", "attribution_days": 1}, {"p1": "utm_source=moment"}):
-                compare(log, store, "campaigns/campaign", first, last, by=by, amount="p_amount", **p)
+                compare(log, store, "campaigns/campaign", first, last, by=by, amount=amount, **p)
 
 
 def gaps_and_profiles(scratch):

@@ -145,7 +145,7 @@ def data(binary, store, strings):
                 ("events/analysis", "group1", "value", events, {"group1": "user_id", "grain": "whole", "limit": 1000}),
                 ("events/analysis", "group1", "value", events, {"group1": "model", "grain": "whole", "limit": 1000}),
                 ("events/analysis", "group1", "value", events, {"group1": "props.note", "grain": "whole", "limit": 1000}),
-                ("paths/edges", "from", "value", views, {"limit": 1000}), ("realtime/pages", "page_path", "visit_pv", views, {"limit": 1000, "day": "2026-03-02"}),
+                ("paths/edges", "from", "value", {named(page): n for page, n in views.items()}, {"limit": 1000}), ("realtime/pages", "page_path", "visit_pv", views, {"limit": 1000, "day": "2026-03-02"}),
                 ("funnels/open", "group", "value", {text: n + 1 for text, n in events.items()}, {"by": "user_id", "limit": 1000, "metric": "pv"})):
             if report.startswith("realtime"):
                 got = binary.files(store, report, form=form, **p)[report].decode()
@@ -165,6 +165,31 @@ def data(binary, store, strings):
     return views
 
 
+def named(page):
+    """A page in paths: one that is named like the end of an open stands in quotation marks, and so do those that are written like that."""
+    return f'"{page}"' if page.strip('"') == "(exit)" else page
+
+
+def markers(binary):
+    """Pages and provinces that are named as the reports name what is not there."""
+    pages = ["a", "(exit)", '"(exit)"', "(none)", None, "(entry)"]
+    store = binary.land([{"user_id": "u1", "ts": BASE + k * 1_000_000, "seq": k, "event": "page_view", "page": page} for k, page in enumerate(pages)]
+                        + [{"user_id": "u2", "ts": BASE, "seq": 0, "event": "page_view", "page": "a"}])
+    got = binary.rows(store, "paths/edges", "paths/flow", depth=9, **DAYS)
+    shown = ["a", '"(exit)"', '""(exit)""', "(none)", None, "(entry)", "(exit)"]
+    same("moves of pages named like markers", {(a, b, 1) for a, b in zip(shown, shown[1:])} | {("a", "(exit)", 1)},
+         {(row["from"], row["to"], row["value"]) for row in got["paths/edges"]})
+    shown = ["a", '"(exit)"', '""(exit)""', '"(none)"', "(none)", '"(entry)"', "(exit)"]
+    same("paths of pages named like markers", {(k, a, b, 1) for k, (a, b) in enumerate(zip(shown, shown[1:]), start=1)} | {(1, "a", "(exit)", 1)},
+         {(row["step"], row["from"], row["to"], row["value"]) for row in got["paths/flow"]})
+    got = binary.rows(store, "paths/edges", page="(exit)", **DAYS)["paths/edges"]
+    same("moves of the page (exit) alone", {("a", '"(exit)"'), ('"(exit)"', '""(exit)""')}, {(row["from"], row["to"]) for row in got})
+    # Nothing is known of u3, and of u4 somebody wrote that nothing is known.
+    store = binary.land([{"user_id": user, "ts": BASE, "seq": 0, "event": "page_view", "page": "a", "model": model} for user, model in (("u3", None), ("u4", "未知"))])
+    rows = binary.rows(store, "profile/portrait", to="2026-03-02")["profile/portrait"]
+    same("未知 of a model", [("未知", 2)], [(row["value"], row["visit_uv"]) for row in rows if row["attribute"] == "model"])
+
+
 def parameters(binary, store, strings, views):
     """Each string as a parameter: bound as a value, refused as a name, and never part of the query."""
     asked = ["funnels/open", "events/analysis", "paths/edges"]
@@ -174,8 +199,8 @@ def parameters(binary, store, strings, views):
                            event=f"e{text}", page=page)
         same(f"{at}: in a filter", [1], [row["value"] for row in rows["funnels/open"]])
         same(f"{at}: as an event", [1], [row["value"] for row in rows["events/analysis"]])
-        # No page is all pages, and a page named (exit) is where every path ends, too.
-        if page not in ("", "(exit)"):
+        # No page is all pages.
+        if page != "":
             same(f"{at}: as a page", views[page], sum(row["value"] for row in rows["paths/edges"]))
         for report, name in (("funnels/open", "by"), ("realtime/trend", "zone")) if i % 5 == 0 else ():
             done = subprocess.run([binary.path, "report", "--store", store, "--only", report, "--format", "json", "--quiet", "-p", f"{name}={text}"],
@@ -233,6 +258,7 @@ with tempfile.TemporaryDirectory() as scratch:
     before = state(store)
     views = data(footfall, store, STRINGS)
     print(f"{len(STRINGS)} strings as data: {checked} comparisons", flush=True)
+    markers(footfall)
     page(footfall, store, STRINGS)
     print(f"and on the page: {checked}", flush=True)
     parameters(footfall, store, STRINGS, views)

@@ -7,8 +7,9 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Array, Expr, Ident, Statement as SqlStatement, Subscript, Value as SqlValue, ValueWithSpan,
-    Visit, VisitMut, Visitor, VisitorMut,
+    AccessExpr, Array, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement as SqlStatement, Subscript,
+    Value as SqlValue, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use crate::ask::errors::Usage;
@@ -25,7 +26,8 @@ pub(super) async fn bind(
 ) -> Result<()> {
     let used = names(statement);
     let is_column = |name: &String| matches!(arguments.0.get(name).map(|a| &a.value), Some(Value::Column(_)));
-    let columns = if used.iter().any(is_column) { columns(context, statement).await? } else { Vec::new() };
+    let columns =
+        if used.iter().any(is_column) { columns(context, statement).await? } else { Columns::default() };
     let members = segments::find(context, arguments, used.iter()).await?;
     if !members.is_empty() {
         let _ = visit_mut(statement, &mut Segments { arguments, members: &members });
@@ -61,8 +63,15 @@ impl Visitor for Names {
 
 struct Binder<'a> {
     arguments: &'a Arguments,
-    /// Columns of the tables that the statement reads.
-    columns: Vec<String>,
+    columns: Columns,
+}
+
+/// Columns of the tables that a statement reads.
+#[derive(Default)]
+struct Columns {
+    all: Vec<String>,
+    /// Columns `p_…` of properties that are declared, beside a column `props` that holds all others.
+    declared: Vec<String>,
 }
 
 impl VisitorMut for Binder<'_> {
@@ -127,18 +136,22 @@ impl Binder<'_> {
     }
 
     fn column(&self, name: &str) -> Result<Expr> {
-        if self.columns.iter().any(|column| column == name) {
-            return Ok(Expr::Identifier(Ident::with_quote('"', name)));
+        let is_column = |name: &str| self.columns.all.iter().any(|column| column == name);
+        if is_column(name) {
+            return Ok(quoted(name));
         }
         match name.split_once('.') {
-            Some(("props", property)) if self.columns.iter().any(|column| column == "props") => {
-                Ok(Expr::CompoundFieldAccess {
-                    root: Box::new(Expr::Identifier(Ident::with_quote('"', "props"))),
+            Some(("props", property)) if is_column("props") => {
+                let rest = Expr::CompoundFieldAccess {
+                    root: Box::new(quoted("props")),
                     access_chain: vec![AccessExpr::Subscript(Subscript::Index { index: string(property) })],
-                })
+                };
+                let declared = format!("p_{property}");
+                let is_declared = self.columns.declared.contains(&declared);
+                Ok(if is_declared { text_or(&declared, rest) } else { rest })
             }
             _ => {
-                let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+                let columns: Vec<&str> = self.columns.all.iter().map(String::as_str).collect();
                 Err(Usage::error(format!(
                     "'{name}' is not a column here; the columns are {}{}",
                     columns.join(", "),
@@ -149,16 +162,52 @@ impl Binder<'_> {
     }
 }
 
-async fn columns(context: &SessionContext, statement: &Statement) -> Result<Vec<String>> {
-    let mut columns = Vec::new();
+fn quoted(name: &str) -> Expr {
+    Expr::Identifier(Ident::with_quote('"', name))
+}
+
+/// A declared property as the text that others are, `coalesce(CAST(p_name AS VARCHAR), props['name'])`: values of events
+/// that do not declare it, and that are not of its type, are in `props` still.
+fn text_or(declared: &str, rest: Expr) -> Expr {
+    let text = Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(quoted(declared)),
+        data_type: DataType::Varchar(None),
+        array: false,
+        format: None,
+    };
+    let args = [text, rest].map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
+    Expr::Function(Function {
+        name: ObjectName::from(Ident::new("coalesce")),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.into(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+async fn columns(context: &SessionContext, statement: &Statement) -> Result<Columns> {
+    let mut columns = Columns::default();
     for reference in context.state().resolve_table_references(statement)? {
         // A name that is no table is the planner's to report, with its place.
         let Ok(provider) = context.table_provider(reference).await else {
             continue;
         };
-        for field in provider.schema().fields() {
-            if !columns.contains(field.name()) {
-                columns.push(field.name().clone());
+        let schema = provider.schema();
+        let has_props = schema.column_with_name("props").is_some();
+        for field in schema.fields() {
+            if has_props && field.name().starts_with("p_") {
+                columns.declared.push(field.name().clone());
+            }
+            if !columns.all.contains(field.name()) {
+                columns.all.push(field.name().clone());
             }
         }
     }

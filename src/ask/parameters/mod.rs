@@ -38,7 +38,7 @@ pub enum ParameterType {
     Interval,
     /// Several values: in `IN ($name)` they are spelt out, elsewhere they are an array.
     List,
-    /// A column of the tables that the statement reads, or `props.name`, one property of an event.
+    /// A column of the tables that the statement reads, or `props.name`, one property of an event, declared or not.
     Column,
     /// One Boolean expression over the statement's columns, without subqueries; `in_segment('buyers')` asks whether the user is
     /// in a segment.
@@ -58,6 +58,15 @@ pub struct Parameter {
     pub accepted: Vec<String>,
     /// What it means, for people.
     pub meaning: String,
+}
+
+/// The default of a column that can be left out: the query has NULL in its place.
+const NONE: &str = "none";
+
+impl Parameter {
+    fn can_be_left_out(&self) -> bool {
+        self.kind == ParameterType::Column && self.default.as_deref() == Some(NONE)
+    }
 }
 
 /// One `-p name[:type]=value`.
@@ -107,7 +116,10 @@ impl Arguments {
             };
             let text = resolve(parameter, text)?;
             check_accepted(parameter, &text)?;
-            let value = Value::parse(&parameter.name, parameter.kind, &text)?;
+            let value = match parameter.can_be_left_out() && text.trim() == NONE {
+                true => Value::nothing(),
+                false => Value::parse(&parameter.name, parameter.kind, &text)?,
+            };
             check_least(parameter, &text)?;
             arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false });
         }

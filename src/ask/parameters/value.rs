@@ -30,6 +30,11 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// What a column that is left out has in every row.
+    pub(super) fn nothing() -> Self {
+        Self::Literal(literal(SqlValue::Null))
+    }
+
     /// Checks `text` against the type.
     pub(super) fn parse(name: &str, kind: ParameterType, text: &str) -> Result<Self> {
         let parsed = match kind {

@@ -51,9 +51,28 @@ pub(super) fn dialog(view: View<'_>, id: &str) -> String {
         ui.copied,
         ui.copy,
         ui.sql,
-        escape(shown.sql.trim())
+        escape(&unsaid(&shown.sql))
     );
     html
+}
+
+/// The SQL without those lines of its header that are told above in words.
+fn unsaid(sql: &str) -> String {
+    let mut is_header = true;
+    let mut is_said = false;
+    let unsaid = sql.trim().lines().filter(|line| {
+        let comment = line.trim().strip_prefix("--");
+        is_header &= comment.is_some() || line.trim().is_empty();
+        let Some(comment) = comment.filter(|_| is_header) else { return true };
+        // A line that is set in goes on with the one before.
+        if !comment.starts_with("  ") {
+            let comment = comment.trim();
+            is_said = ["title:", "question:", "chart:"].iter().any(|word| comment.starts_with(word))
+                || comment.starts_with("column ") && comment.contains('=');
+        }
+        !is_said
+    });
+    unsaid.collect::<Vec<_>>().join("\n")
 }
 
 fn definition(id: &str, column: &Column, language: Language) -> String {

@@ -70,9 +70,18 @@
   const value = cell => {
     if ("v" in cell.dataset) return cell.dataset.v;
     const text = cell.textContent;
-    return cell.closest("table").rows[0].cells[cell.cellIndex].classList.contains("n") ? text.replace(/,|%$/g, "").replace("\u2212", "-") : text;
+    if (text === "\u2013") return "";
+    const head = cell.closest("table").rows[0].cells[cell.cellIndex];
+    const kind = head.dataset.k;
+    if (kind === "day") return text.slice(0, 10);
+    if (kind === "digits") return text.slice(0, 10).replaceAll("-", "");
+    if (!head.classList.contains("n")) return text;
+    const number = text.replace(/,|%$/g, "").replace("\u2212", "-");
+    return kind === "share" ? String(+(number / 100).toFixed(4)) : number;
   };
-  const order = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
+  // It takes its time to be made, which the first paint has not.
+  let collator;
+  const order = (a, b) => (collator ??= new Intl.Collator(document.documentElement.lang, { numeric: true })).compare(a, b);
   const sort = th => {
     const body = th.closest("table").tBodies[0];
     const isNumber = th.classList.contains("n");
@@ -137,6 +146,41 @@
   });
 
   // Tooltips: marks of charts by pointer, by finger and by the arrow keys; definitions on the heads of columns.
+  const words = new WeakMap();
+  // A wide picture's words are in the narrow one, at the same place. Of each line only what differs from the mark before
+  // is written out, behind the number of letters that do not.
+  const wordsOf = picture => {
+    const source = picture.parentElement.querySelector("svg.s");
+    let before = [];
+    const line = (text, at) => (before[at] ?? "").slice(0, parseInt(text[0], 36)) + text.slice(1);
+    if (!words.has(source)) words.set(source, source.dataset.tips.split("\n").map(tip => (before = tip.split("\t").map(line)).join("\n")));
+    return words.get(source);
+  };
+  // The marks of lines are bands of which nothing is seen until they are pointed at: they are made when first asked for.
+  const draw = (parent, name, of, d) => {
+    const element = parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", name));
+    element.setAttribute("class", of);
+    if (d) element.setAttribute("d", d);
+    return element;
+  };
+  const marksOf = picture => {
+    if (picture.dataset.bands) {
+      const [left, right, top, bottom] = picture.dataset.bands.split(" ").map(Number);
+      delete picture.dataset.bands;
+      const lines = all("path.l", picture);
+      const band = (right - left) / wordsOf(picture).length;
+      const bands = wordsOf(picture).map(() => draw(picture, "g", "m band"));
+      bands.forEach((mark, at) => draw(mark, "path", "hit", `M${left + band * at} ${top}h${band}V${bottom}h${-band}Z`));
+      // Where places are many, the band alone shows which one is meant.
+      if (bands.length <= 62) for (const line of lines) {
+        const [, style] = /\bk(\w)/.exec(line.getAttribute("class"));
+        for (const [, x, y] of line.getAttribute("d").matchAll(/[ML](\S+?) ([-.\d]+)/g)) {
+          draw(bands[Math.floor((x - left) / band)], "path", `dot d${style}`, `M${x} ${y}h0`);
+        }
+      }
+    }
+    return all(".m", picture);
+  };
   const tip = get("tip");
   let marked = null;
   let isKeyed = false;
@@ -147,15 +191,9 @@
   };
   const tell = (mark, x, y) => {
     if (!("tip" in mark.dataset)) {
-      // A wide picture's words are in the narrow one, at the same place.
       const own = mark.closest("svg");
-      const place = all(".m", own).indexOf(mark);
-      const source = all(".m", own.parentElement.querySelector("svg.s"))[place];
-      const title = source.querySelector(":scope > title");
       const zone = own.dataset.zone ? ` · ${own.dataset.zone}` : "";
-      mark.dataset.tip = title ? title.textContent.replace(/$|\n/, end => zone + end) : source.dataset.tip;
-      // The browser would show its own tooltip as well.
-      if (source === mark) title.remove();
+      mark.dataset.tip = wordsOf(own)[marksOf(own).indexOf(mark)].replace(/$|\n/, end => zone + end);
     }
     if (marked !== mark) {
       hide();
@@ -175,7 +213,10 @@
     tell(mark, box.left + box.width / 2, box.top);
   };
   const point = event => {
-    const mark = event.target.closest?.(".m, [data-tip]");
+    const picture = event.target.closest?.("svg[data-bands]");
+    if (picture) marksOf(picture);
+    const target = picture ? document.elementFromPoint(event.clientX, event.clientY) : event.target;
+    const mark = target?.closest?.(".m, [data-tip]");
     isKeyed = false;
     if (mark) tell(mark, event.clientX, event.clientY); else hide();
   };
@@ -189,7 +230,7 @@
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (!step || !event.target.matches(".chart svg")) return;
     event.preventDefault();
-    const marks = all(".m", event.target);
+    const marks = marksOf(event.target);
     const place = marks.indexOf(marked);
     const next = place < 0 ? (step > 0 ? 0 : marks.length - 1) : Math.max(0, Math.min(marks.length - 1, place + step));
     isKeyed = true;
@@ -205,4 +246,7 @@
     root.dataset.theme = isDark ? "light" : "dark";
     remember(root.dataset.theme);
   });
+
+  // What lies below a phone's first screen is laid out when that is painted.
+  requestAnimationFrame(() => setTimeout(() => root.classList.remove("early")));
 })();

@@ -24,14 +24,16 @@ pub(super) fn table(view: View<'_>, id: &str) -> String {
         if count > FOLDED + 2 { "folded" } else { "" },
         numbers.concat()
     );
-    for column in &shown.columns {
+    let readings: Vec<Reading> = (0..shown.columns.len()).map(|column| Reading::of(view, column)).collect();
+    for (column, reading) in shown.columns.iter().zip(&readings) {
         let zone = match column.kind {
             Kind::Day | Kind::Time => format!(" <small>{}</small>", escape(&book.page.zone)),
             _ => String::new(),
         };
         html += &format!(
-            "<th scope=\"col\"{} data-n=\"{}\"><button type=\"button\" data-tip=\"{}\">{}{zone}</button></th>",
+            "<th scope=\"col\"{}{} data-n=\"{}\"><button type=\"button\" data-tip=\"{}\">{}{zone}</button></th>",
             if column.kind.is_number() { " class=\"n\"" } else { "" },
+            reading.word(),
             escape(&column.name),
             escape(tip(column.definition.get(book.language), ui.sort)),
             escape(column.label.get(book.language)),
@@ -40,8 +42,8 @@ pub(super) fn table(view: View<'_>, id: &str) -> String {
     html += "</tr></thead><tbody>";
     for row in 0..count {
         html += "<tr>";
-        for column in 0..shown.columns.len() {
-            html += &cell(view, row, column);
+        for (column, reading) in readings.iter().enumerate() {
+            html += &cell(view, row, column, *reading);
         }
     }
     html += "</tbody></table></div>";
@@ -79,22 +81,75 @@ fn tip<'a>(definition: &'a str, sort: &'a str) -> &'a str {
     if definition.is_empty() { sort } else { definition }
 }
 
-/// A cell, whose end tag HTML leaves to the reader; where the script could not get the value back from what is shown, it carries it.
-fn cell(view: View<'_>, row: usize, column: usize) -> String {
-    let (cell, kind) = (view.cell(row, column), view.kind(column));
+/// How the script has a column's values back from what its cells show.
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    Text,
+    Number,
+    /// `27.58%` is 0.2758.
+    Share,
+    /// `2026-03-01 Sun` is 2026-03-01.
+    Day,
+    /// `2026-03-01 Sun` is 20260301.
+    Digits,
+}
+
+impl Reading {
+    fn of(view: View<'_>, column: usize) -> Self {
+        let has_dashes = || view.shown.rows.iter().any(|row| row[column].plain().contains('-'));
+        match view.kind(column) {
+            Kind::Share => Self::Share,
+            Kind::Day if has_dashes() => Self::Day,
+            Kind::Day => Self::Digits,
+            kind if kind.is_number() => Self::Number,
+            _ => Self::Text,
+        }
+    }
+
+    /// What the head of the column says to the script; numbers are known by their class.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Text | Self::Number => "",
+            Self::Share => " data-k=\"share\"",
+            Self::Day => " data-k=\"day\"",
+            Self::Digits => " data-k=\"digits\"",
+        }
+    }
+
+    /// The value that the script reads, letter for letter.
+    fn back(self, text: &str) -> String {
+        if text == "–" {
+            return String::new();
+        }
+        let day = || text.chars().take(10);
+        let number = || text.replace(',', "").replace('−', "-").trim_end_matches('%').to_string();
+        match self {
+            Self::Text => text.to_string(),
+            Self::Number => number(),
+            Self::Share => number()
+                .parse::<f64>()
+                .map_or_else(|_| text.to_string(), |percent| text::decimals(percent / 100.0, 4)),
+            Self::Day => day().collect(),
+            Self::Digits => day().filter(|c| *c != '-').collect(),
+        }
+    }
+}
+
+/// A cell, whose end tag HTML leaves to the reader; where the script could not have the value back from what is shown,
+/// the cell carries it.
+fn cell(view: View<'_>, row: usize, column: usize, reading: Reading) -> String {
+    let plain = view.cell(row, column).plain();
     let text = view.text(row, column);
-    let plain = cell.plain();
-    let is_number = kind.is_number();
-    let read_back = text.replace(',', "").replace('−', "-");
-    let read_back = if is_number { read_back.trim_end_matches('%') } else { text.as_str() };
-    let value = if read_back == plain { String::new() } else { format!(" data-v=\"{}\"", escape(&plain)) };
     let mark = if view.is_incomplete(column, &plain) {
         format!(" <em>{}</em>", view.book.ui.incomplete_short)
     } else {
         String::new()
     };
     // With a mark the shown text is not the value.
-    let value =
-        if mark.is_empty() || !value.is_empty() { value } else { format!(" data-v=\"{}\"", escape(&plain)) };
+    let value = if mark.is_empty() && reading.back(&text) == plain {
+        String::new()
+    } else {
+        format!(" data-v=\"{}\"", escape(&plain))
+    };
     format!("<td{value}>{}{mark}", escape(&text))
 }

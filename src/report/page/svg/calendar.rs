@@ -60,6 +60,7 @@ fn draw(view: View<'_>, [x, value]: [usize; 2], grid: &Grid, months: &[Month], l
     let cell = width / 7.0;
     let row_height = if across == 1 { 38.0 } else { 24.0 };
     let most = grid.most();
+    canvas.cells([cell - 2.0, row_height - 2.0]);
     let (mut top, mut tallest) = (0.0, 0.0f64);
     for (at, (year, month, days)) in months.iter().enumerate() {
         if at > 0 && at % across == 0 {
@@ -90,23 +91,16 @@ fn draw(view: View<'_>, [x, value]: [usize; 2], grid: &Grid, months: &[Month], l
                 view.pair(grid.places[*place].1, value)
             );
             let (cx, cy) = (left + cell * day.weekday() as f64, top + 42.0 + row_height * week(*day) as f64);
-            canvas.mark("", &tip, |canvas| {
-                canvas.rect(&format!("q{shade}"), [cx, cy, cell - 2.0, row_height - 2.0], 0.0);
-                let middle = cx + cell / 2.0 - 1.0;
-                if across == 1 {
-                    let number =
-                        number.map_or_else(String::new, |v| text::short(v, view.kind(value), language));
-                    canvas.text(middle, cy + 15.0, &format!("c day t{shade}"), &day.day.to_string());
-                    canvas.text(middle, cy + 29.0, &format!("c t{shade}"), &number);
-                } else {
-                    canvas.text(
-                        middle,
-                        cy + row_height / 2.0 + 3.0,
-                        &format!("c t{shade}"),
-                        &day.day.to_string(),
-                    );
-                }
-            });
+            canvas.cell(&format!("q{shade}"), &tip, [cx, cy]);
+            let middle = cx + cell / 2.0 - 1.0;
+            let ink = heat::ink(shade);
+            if across == 1 {
+                let number = number.map_or_else(String::new, |v| text::short(v, view.kind(value), language));
+                canvas.text(middle, cy + 15.0, &format!("c day{ink}"), &day.day.to_string());
+                canvas.text(middle, cy + 29.0, &format!("c{ink}"), &number);
+            } else {
+                canvas.text(middle, cy + row_height / 2.0 + 3.0, &format!("c{ink}"), &day.day.to_string());
+            }
         }
         let weeks = days.last().map_or(0, |(day, _)| week(*day) + 1);
         tallest = tallest.max(42.0 + row_height * weeks as f64);

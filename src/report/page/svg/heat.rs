@@ -54,6 +54,11 @@ pub(super) fn step(value: f64, most: f64) -> usize {
     if value <= 0.0 || most <= 0.0 { 0 } else { (1.0 + value / most * 8.999) as usize }.min(9)
 }
 
+/// The class of a text on a cell, where the cell is too dark for the usual ink.
+pub(super) fn ink(shade: usize) -> String {
+    if shade < 7 { String::new() } else { format!(" t{shade}") }
+}
+
 fn draw(view: View<'_>, [x, y, value]: [usize; 3], grid: &Grid, label: &str, width: f64) -> String {
     let mut canvas = Canvas::new(width);
     let (row_height, size) = if canvas.is_wide() { (28.0, 12.0) } else { (24.0, 10.5) };
@@ -76,6 +81,7 @@ fn draw(view: View<'_>, [x, y, value]: [usize; 3], grid: &Grid, label: &str, wid
         let middle = left + cell * (of as f64 + 0.5);
         canvas.text(middle, 16.0, "mid", &text::fitted(&view.short(x, name), room));
     }
+    canvas.cells([cell - 2.0, row_height - 2.0]);
     for (at, (place, _)) in grid.places.iter().enumerate() {
         let y_top = top + row_height * at as f64;
         canvas.text(
@@ -94,23 +100,21 @@ fn draw(view: View<'_>, [x, y, value]: [usize; 3], grid: &Grid, label: &str, wid
             for column in std::iter::once(value).chain(others.take(1)) {
                 tip += &format!("\n{}", view.pair(row, column));
             }
-            canvas.mark("", &tip, |canvas| {
-                let x_left = left + cell * of as f64;
-                canvas.rect(&format!("q{shade}"), [x_left, y_top, cell - 2.0, row_height - 2.0], 0.0);
-                let digits = if cell > 60.0 { 2 } else { 1 };
-                let plain = match view.kind(value) {
-                    Kind::Share => text::decimals(number * 100.0, digits),
-                    Kind::Percent => text::decimals(*number, digits),
-                    kind => text::short(*number, kind, view.book.language),
-                };
-                let with_unit = match view.kind(value) {
-                    Kind::Share | Kind::Percent => format!("{plain}%"),
-                    _ => plain.clone(),
-                };
-                let text = if text::width(&with_unit) * size < cell - 5.0 { with_unit } else { plain };
-                let middle = x_left + cell / 2.0 - 1.0;
-                canvas.text(middle, y_top + row_height / 2.0 + 3.0, &format!("c t{shade}"), &text);
-            });
+            let x_left = left + cell * of as f64;
+            canvas.cell(&format!("q{shade}"), &tip, [x_left, y_top]);
+            let digits = if cell > 60.0 { 2 } else { 1 };
+            let plain = match view.kind(value) {
+                Kind::Share => text::decimals(number * 100.0, digits),
+                Kind::Percent => text::decimals(*number, digits),
+                kind => text::short(*number, kind, view.book.language),
+            };
+            let with_unit = match view.kind(value) {
+                Kind::Share | Kind::Percent => format!("{plain}%"),
+                _ => plain.clone(),
+            };
+            let text = if text::width(&with_unit) * size < cell - 5.0 { with_unit } else { plain };
+            let middle = x_left + cell / 2.0 - 1.0;
+            canvas.text(middle, y_top + row_height / 2.0 + 3.0, &format!("c{}", ink(shade)), &text);
         }
     }
     let height = top + row_height * grid.places.len() as f64;

@@ -9,9 +9,6 @@ use super::super::view::View;
 use super::scale::{Scale, every, hours};
 use super::{Canvas, NARROW, Plot, STYLES, WIDE, grid_lines, left_out, margin, n};
 
-/// Up to so many places the values of the one pointed at are dotted.
-const DOTTED: usize = 62;
-
 /// What one picture shows: per series its name and values by place, the last of them for comparison or not.
 struct Lines {
     x: usize,
@@ -174,17 +171,9 @@ fn draw(view: View<'_>, lines: &Lines, width: f64) -> String {
                 values[place].map_or_else(|| "–".to_string(), |value| text::figure(value, lines.kind));
             tip += &format!("\n{series}{}{value}", view.book.ui.colon);
         }
-        canvas.mark("band", &tip, |canvas| {
-            canvas.rect("hit", [at(place) - band / 2.0, top, band, bottom - top], 0.0);
-            // Where places are many, the band alone shows which one is meant.
-            for (of, (_, values)) in lines.series.iter().enumerate().filter(|_| count <= DOTTED) {
-                if let Some(value) = values[place] {
-                    let class = if of < own { format!("dot d{}", of + 1) } else { "dot dc".to_string() };
-                    canvas.path(&class, &format!("M{} {}h0", n(at(place)), n(scale.at(value))));
-                }
-            }
-        });
+        canvas.tip(&tip);
     }
+    canvas.bands([left, right, top, bottom]);
     canvas.finish(height, &title(view, lines), view.zone(lines.x))
 }
 

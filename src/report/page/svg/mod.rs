@@ -13,6 +13,7 @@ mod sankey;
 mod scale;
 mod spark;
 mod stacked;
+mod tips;
 
 use std::fmt::Write as _;
 
@@ -50,7 +51,7 @@ pub(super) fn plots(view: View<'_>) -> Vec<Plot> {
         Form::Calendar => calendar::plots(view, chart),
     };
     // Rows without a number leave nothing to look at; the table shows them.
-    plots.retain(|plot| plot.narrow.contains("<g class=\"m"));
+    plots.retain(|plot| plot.narrow.contains(" data-tips=\""));
     plots
 }
 
@@ -69,11 +70,15 @@ pub(super) fn is_wide(form: Form) -> bool {
 struct Canvas {
     width: f64,
     body: String,
+    /// What holds of all marks, for the style sheet or the script.
+    of_marks: String,
+    /// What each mark says; empty in a wide picture.
+    tips: Vec<String>,
 }
 
 impl Canvas {
     fn new(width: f64) -> Self {
-        Self { width, body: String::new() }
+        Self { width, body: String::new(), of_marks: String::new(), tips: Vec::new() }
     }
 
     fn is_wide(&self) -> bool {
@@ -83,12 +88,17 @@ impl Canvas {
     /// The finished element. Its children are decoration to a screen reader, which is told the title, and finds the
     /// numbers in the table; `tabindex` lets a keyboard walk the marks.
     fn finish(self, height: f64, title: &str, zone: Option<&str>) -> String {
+        let tips = match self.tips.as_slice() {
+            [] => String::new(),
+            tips => format!(" data-tips=\"{}\"", escape(&tips::packed(tips))),
+        };
         format!(
-            "<svg class=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" tabindex=\"0\"{}><title>{}{}</title>{}</svg>",
+            "<svg class=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" tabindex=\"0\"{}{}{tips}><title>{}{}</title>{}</svg>",
             if self.is_wide() { "w" } else { "s" },
             n(self.width),
             n(height),
             zone.map_or_else(String::new, |zone| format!(" data-zone=\"{}\"", escape(zone))),
+            self.of_marks,
             escape(title),
             zone.map_or_else(String::new, |zone| format!(" · {}", escape(zone))),
             self.body
@@ -132,15 +142,37 @@ impl Canvas {
         self.body.push_str("/>");
     }
 
-    /// Marks that share a tooltip: a first line that names them and a line for each value. The wide picture has the
-    /// same marks in the same order and leaves the words to the narrow one, where the script finds them.
+    /// What is drawn together is a mark, and says the same when it is pointed at.
     fn mark(&mut self, class: &str, tip: &str, draw: impl FnOnce(&mut Self)) {
+        self.tip(tip);
         let _ = write!(self.body, "<g class=\"m{}{class}\">", space(class));
-        if !self.is_wide() {
-            let _ = write!(self.body, "<title>{}</title>", escape(tip));
-        }
         draw(self);
         self.body.push_str("</g>");
+    }
+
+    /// The words of the next mark: a first line that names it and a line for each value. The wide picture has the same
+    /// marks in the same order and leaves the words to the narrow one, where the script finds them.
+    fn tip(&mut self, tip: &str) {
+        if !self.is_wide() {
+            self.tips.push(tip.to_string());
+        }
+    }
+
+    /// The size of all cells, which so is said once.
+    fn cells(&mut self, [width, height]: [f64; 2]) {
+        self.of_marks = format!(" style=\"--w:{}px;--h:{}px\"", n(width.max(0.0)), n(height.max(0.0)));
+    }
+
+    /// A rectangle that is a mark by itself.
+    fn cell(&mut self, class: &str, tip: &str, [x, y]: [f64; 2]) {
+        self.tip(tip);
+        let _ = write!(self.body, "<rect class=\"m {class}\" x=\"{}\" y=\"{}\"/>", n(x), n(y));
+    }
+
+    /// Marks that nobody sees until they are pointed at, one for each place from left to right: the script draws them
+    /// when it is asked for the first. Each place has a `tip`.
+    fn bands(&mut self, [left, right, top, bottom]: [f64; 4]) {
+        self.of_marks = format!(" data-bands=\"{} {} {} {}\"", n(left), n(right), n(top), n(bottom));
     }
 }
 
