@@ -3,8 +3,8 @@
 -- A user is new on `first_dt`. Who only ever opened the app without reaching a page is no visitor and has no row.
 SELECT
     user_id,
-    min(ts) AS first_seen,
-    max(ts) AS last_seen,
+    min(first_seen) AS first_seen,
+    max(last_seen) AS last_seen,
     min(dt) AS first_dt,
     max(dt) AS last_dt,
     CAST(NULL AS VARCHAR) AS gender,
@@ -13,6 +13,5 @@ SELECT
     CAST(NULL AS VARCHAR) AS city,
     arrow_cast(NULL, 'Timestamp(Microsecond, Some("UTC"))') AS profile_first_seen,
     arrow_cast(NULL, 'Timestamp(Microsecond, Some("UTC"))') AS updated_at
-FROM events
-WHERE event = 'page_view'
+FROM active_days
 GROUP BY user_id

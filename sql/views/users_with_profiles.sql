@@ -14,13 +14,12 @@ SELECT
 FROM (
     SELECT
         user_id,
-        min(ts) AS first_seen,
-        max(ts) AS last_seen,
+        min(first_seen) AS first_seen,
+        max(last_seen) AS last_seen,
         min(dt) AS first_dt,
         max(dt) AS last_dt,
         {nulls}
-    FROM events
-    WHERE event = 'page_view'
+    FROM active_days
     GROUP BY user_id
     UNION ALL
     SELECT

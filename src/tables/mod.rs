@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
+use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
 use crate::store::{Snapshot, Store};
@@ -27,11 +28,13 @@ pub use scenes::scenes_version;
 pub(crate) use shard_scan::relax_order::RelaxScanOrder;
 pub use shard_scan::{ShardScan, ShardScanExec};
 
-/// The views over `events` and `users`, in the order in which they build on each other.
+/// The view over `events` on which `users` builds.
+const ACTIVE_DAYS: &str = include_str!("../../sql/views/active_days.sql");
+
+/// The views over `events` and `users`.
 const VIEWS: &[(&str, &str)] = &[
     ("visits", include_str!("../../sql/views/visits.sql")),
     ("sessions", include_str!("../../sql/views/sessions.sql")),
-    ("active_days", include_str!("../../sql/views/active_days.sql")),
     ("shares", include_str!("../../sql/views/shares.sql")),
 ];
 
@@ -49,20 +52,21 @@ pub(crate) async fn register(
     context.register_table("events", of(users, events)?)?;
     context.register_table("quarantine", quarantine::table(store).await?)?;
     scenes::register(context, store)?;
+    view(context, "active_days", ACTIVE_DAYS.trim()).await?;
     users::register(context, store, users).await?;
     let zone = store.time_zone().to_string();
     for (name, query) in VIEWS {
         // The zone is an IANA name, checked when the store was opened; it cannot hold a quote.
-        let query = query.trim().trim_end_matches(';').replace("{time_zone}", &zone);
-        let plan = context
-            .state()
-            .create_logical_plan(&query)
-            .await
-            .map_err(|e| e.context(format!("view {name}")))?;
-        let view = datafusion::datasource::ViewTable::new(plan, Some(query));
-        context.register_table(*name, Arc::new(view))?;
+        view(context, name, &query.trim().replace("{time_zone}", &zone)).await?;
     }
     comments::register(context, &catalogue).await
+}
+
+async fn view(context: &SessionContext, name: &str, query: &str) -> Result<()> {
+    let plan = context.state().create_logical_plan(query).await;
+    let plan = plan.map_err(|e| e.context(format!("view {name}")))?;
+    context.register_table(name, Arc::new(ViewTable::new(plan, Some(query.to_string()))))?;
+    Ok(())
 }
 
 /// The rows of these users, where only some are to be shown.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
+use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
-use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::prelude::SessionContext;
 
 use super::SegmentUsers;
@@ -17,7 +17,7 @@ use crate::store::{Store, table_url};
 const WITHOUT_PROFILES: &str = include_str!("../../sql/views/users.sql");
 const WITH_PROFILES: &str = include_str!("../../sql/views/users_with_profiles.sql");
 
-/// Registers both; `events` has to be there. With `users`, the profiles are those of these users.
+/// Registers both; `active_days` has to be there. With `users`, the profiles are those of these users.
 pub(super) async fn register(
     context: &SessionContext,
     store: &Store,
@@ -35,9 +35,7 @@ pub(super) async fn register(
             WITHOUT_PROFILES.trim().to_string()
         }
     };
-    let plan = context.state().create_logical_plan(&query).await.map_err(|e| e.context("view users"))?;
-    context.register_table("users", Arc::new(ViewTable::new(plan, Some(query))))?;
-    Ok(())
+    super::view(context, "users", &query).await
 }
 
 /// The profiles, read by DataFusion's own Parquet scan.

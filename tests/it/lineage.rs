@@ -159,7 +159,7 @@ fn columns_come_from_where_they_should() {
 }
 
 /// Columns of the reports that are computed from nothing of the store: days and labels of an axis, which the parameters alone decide.
-const CONSTANT: [(&str, &[&str]); 34] = [
+const CONSTANT: [(&str, &[&str]); 35] = [
     ("access/active_days", &["active_days"]),
     ("access/depth_distribution", &["key", "depth"]),
     ("access/effective_visits", &["ref_date"]),
@@ -181,8 +181,10 @@ const CONSTANT: [(&str, &[&str]); 34] = [
     ("datacube/visit_distribution", &["ref_date"]),
     ("datacube/visit_page", &["ref_date"]),
     ("datacube/weekly_retain", &["ref_date"]),
+    // Without a column by which to group.
+    ("events/analysis", &["group1", "group2", "group3", "group4", "group5"]),
     ("funnels/closed", &["step", "event"]),
-    ("funnels/open", &["step", "event"]),
+    ("funnels/open", &["group", "step", "event"]),
     ("funnels/trend", &["step", "event"]),
     ("overview/summary", &["figure", "meaning"]),
     ("overview/trend", &["ref_date", "period", "day"]),
@@ -191,11 +193,11 @@ const CONSTANT: [(&str, &[&str]); 34] = [
     ("profile/portrait", &["attribute", "province"]),
     ("realtime/trend", &["time"]),
     ("segments/size", &["segment"]),
+    ("retention/event_retention", &["group"]),
     // The others have none.
     ("access/pages", &[]),
     ("overview/top_pages", &[]),
     ("paths/edges", &[]),
-    ("retention/event_retention", &[]),
 ];
 
 #[test]

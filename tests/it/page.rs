@@ -45,12 +45,17 @@ fn a_page_shows_what_the_reports_say() {
         let lines: Vec<&str> = csv.lines().skip(1).collect();
         assert!(!lines.is_empty(), "{report} has rows");
         for cell in lines.iter().flat_map(|line| line.split(',')).filter(|cell| cell.len() > 3) {
-            // A page groups digits and shortens days; the numbers themselves are in it for its own CSV.
+            // A page groups digits, writes days with dashes and shares in per cent.
             let is_number = cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
             if is_number {
-                let grouped = grouped(cell);
+                let day = cell.len() == 8 && cell.starts_with("202");
+                let day = day.then(|| format!("{}-{}-{}", &cell[..4], &cell[4..6], &cell[6..]));
+                let percent = cell.parse::<f64>().ok().map(|share| format!("{:.2}", share * 100.0));
+                let percent =
+                    percent.map(|digits| format!("{}%", digits.trim_end_matches('0').trim_end_matches('.')));
+                let shown = [Some(cell.to_string()), Some(grouped(cell)), day, percent];
                 assert!(
-                    page.contains(cell) || page.contains(&grouped),
+                    shown.iter().flatten().any(|shown| page.contains(shown.as_str())),
                     "{report}: {cell} is not on the page"
                 );
             }

@@ -151,12 +151,35 @@ pub(super) fn info_type(ts: &DataType) -> Fields {
     InfoField::ALL.into_iter().map(|field| Field::new(field.name(), field.data_type(ts), true)).collect()
 }
 
+/// The struct without a value, from which the fields come that nobody reads: made once, not for each batch.
+#[derive(Debug)]
+pub(super) struct Unread {
+    fields: Fields,
+    columns: Vec<ArrayRef>,
+}
+
+impl Unread {
+    pub(super) fn new(ts: &DataType) -> Self {
+        let fields = info_type(ts);
+        let columns = fields.iter().map(|field| new_null_array(field.data_type(), 0)).collect();
+        Self { fields, columns }
+    }
+
+    /// Has `rows` rows or more from now on.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        if self.columns.iter().any(|column| column.len() < rows) {
+            self.columns = self.fields.iter().map(|field| new_null_array(field.data_type(), rows)).collect();
+        }
+    }
+}
+
 /// What is laid over which rows.
 pub(super) struct InfoSource<'a> {
     pub(super) tracker: &'a VisitTracker,
     pub(super) pages: &'a Pages,
     pub(super) time: &'a TimeType,
     pub(super) needed: InfoFields,
+    pub(super) unread: &'a Unread,
 }
 
 impl InfoSource<'_> {
@@ -301,7 +324,6 @@ impl InfoColumns {
 
     /// Every field carries the NULLs of the whole, for `get_field` hands the field out as it is.
     fn finish(self, source: &InfoSource<'_>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let fields = info_type(source.time.data_type());
         let visits = self.has_visits.then(|| NullBuffer::from(self.is_visit));
         let (of_row, of_visit) = (nulls.as_ref(), visits.as_ref());
         let page = |rows: Option<Vec<u64>>| rows.map(|rows| source.pages.take(&rows)).transpose();
@@ -328,12 +350,14 @@ impl InfoColumns {
             primitive::<Int64Type>(self.stay_ms, of_visit),
             page(self.next_page)?,
         ];
-        let columns = fields
+        let columns = source
+            .unread
+            .columns
             .iter()
             .zip(columns)
-            .map(|(field, column)| column.unwrap_or_else(|| new_null_array(field.data_type(), self.len)))
+            .map(|(unread, column)| column.unwrap_or_else(|| unread.slice(0, self.len)))
             .collect();
-        Ok(Arc::new(StructArray::try_new(fields, columns, nulls)?))
+        Ok(Arc::new(StructArray::try_new(source.unread.fields.clone(), columns, nulls)?))
     }
 }
 

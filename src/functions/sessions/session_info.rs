@@ -25,7 +25,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::Documentation;
 
 use super::facts::{Facts, VisitFacts};
-use super::info_columns::{InfoField, InfoFields, InfoSource};
+use super::info_columns::{InfoField, InfoFields, InfoSource, Unread};
 use super::options::SessionSpec;
 use super::pages::Pages;
 use super::sessionizer::Sessionizer;
@@ -41,6 +41,7 @@ const FUNCTION: SessionFunction = SessionFunction::Info;
 pub(crate) struct InfoRunner {
     spec: Arc<SessionSpec>,
     needed: InfoFields,
+    unread: Unread,
     machine: Sessionizer,
     tracker: VisitTracker,
     pages: Pages,
@@ -63,6 +64,7 @@ impl InfoRunner {
         Self {
             machine: Sessionizer::new(spec.rule.clone()),
             tracker: VisitTracker::new(spec.rule.unit),
+            unread: Unread::new(spec.time.data_type()),
             spec,
             needed,
             pages: Pages::default(),
@@ -151,11 +153,13 @@ impl InfoRunner {
             }
             _ => return footfall_internal_err!("session_info was asked for {rows} rows that are not ready"),
         };
+        self.unread.reserve(rows);
         let source = InfoSource {
             tracker: &self.tracker,
             pages: &self.pages,
             time: &self.spec.time,
             needed: self.needed,
+            unread: &self.unread,
         };
         let column = source.columns(taken.clone(), nulls)?;
         self.taken = taken.end;

@@ -18,6 +18,7 @@ use datafusion::physical_plan::execution_plan::{
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{
     ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
     InputDistributionRequirements, InputOrderMode, PlanProperties, StatisticsArgs,
@@ -114,7 +115,9 @@ fn way(aggregate: &AggregateExec) -> Option<Way> {
 fn is_of_visits(plan: &Arc<dyn ExecutionPlan>) -> bool {
     match plan.children()[..] {
         _ if plan.is::<SessionizeExec>() => true,
-        [input] if plan.is::<ProjectionExec>() || plan.is::<FilterExec>() => is_of_visits(input),
+        [input] if plan.is::<ProjectionExec>() || plan.is::<FilterExec>() || plan.is::<RepartitionExec>() => {
+            is_of_visits(input)
+        }
         _ => false,
     }
 }

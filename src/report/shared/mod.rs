@@ -16,8 +16,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{SchemaProvider, Session};
-use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
+use datafusion::catalog::Session;
+use datafusion::common::{
+    Column, Constraint, Constraints, DFSchema, DataFusionError, Dependency, Result, ScalarValue,
+};
 use datafusion::datasource::{TableProvider, TableType, ViewTable};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
@@ -35,31 +37,47 @@ use super::reads::{Conditions, Span, both};
 use crate::engine::{Engine, own_tables, with_tables};
 
 /// Rows of a view that are kept take at most so many bytes.
-const MOST_BYTES: usize = 512 << 20;
+const MOST_BYTES: usize = 1 << 30;
 
 /// A view whose rows of some days are kept.
 struct Kept {
     name: &'static str,
     /// Columns that are days of its rows.
     days: &'static [&'static str],
-    /// Columns that are not kept, because they ask for all of a user's history.
+    /// Columns that are not kept: hardly any report asks for them, or they ask for all of a user's history.
     left_out: &'static [&'static str],
     /// So many days before the first and after the last one are kept, too.
     around: i32,
+    /// All days are kept where reports ask for the history of users.
+    is_of_history: bool,
 }
 
+const OF_DEVICES: [&str; 7] = ["referrer", "os", "platform", "brand", "model", "network", "app_version"];
+
 const VIEWS: [Kept; 3] = [
-    Kept { name: "visits", days: &["dt", "session_dt"], left_out: &[], around: 0 },
-    Kept { name: "sessions", days: &["session_dt"], left_out: &["is_first"], around: 0 },
+    Kept {
+        name: "visits",
+        days: &["dt", "session_dt"],
+        left_out: &OF_DEVICES,
+        around: 0,
+        is_of_history: false,
+    },
+    Kept {
+        name: "sessions",
+        days: &["session_dt"],
+        left_out: &["is_first"],
+        around: 0,
+        is_of_history: false,
+    },
     // Retention looks a month ahead, active days a month back.
-    Kept { name: "active_days", days: &["dt"], left_out: &[], around: 31 },
+    Kept { name: "active_days", days: &["dt"], left_out: &[], around: 31, is_of_history: true },
 ];
 
 /// Days of more events than this are not kept.
 const MOST_EVENTS: u64 = 4_000_000;
 
-/// Of a store with more events than this, users are not kept: they are asked for all of its history.
-const MOST_EVENTS_OF_USERS: u64 = 200_000_000;
+/// Of a store with more events than this, users and all their days are not kept.
+const MOST_EVENTS_OF_HISTORY: u64 = 200_000_000;
 
 /// The session that computes the answers of a run.
 #[derive(Clone, Default)]
@@ -71,7 +89,7 @@ impl Shared {
         if near > MOST_EVENTS {
             return Ok(Self::default());
         }
-        Ok(Self(Some(keeping(engine, first, last, all <= MOST_EVENTS_OF_USERS).await?)))
+        Ok(Self(Some(keeping(engine, first, last, all <= MOST_EVENTS_OF_HISTORY).await?)))
     }
 
     /// `None` where nothing is kept and the engine's own session will do.
@@ -80,26 +98,9 @@ impl Shared {
     }
 }
 
-/// A session in which the views of some days are kept once they were asked for.
-async fn keeping(engine: &Engine, first: i32, last: i32, keeps_users: bool) -> Result<SessionContext> {
-    let context = engine.context();
-    let state = context.state();
-    let schema = own_tables(context).await?;
-    let keep = async |name: &str, days: Option<Days>, left_out: &[&str]| -> Result<()> {
-        if let Some(table) = schema.table(name).await?
-            && let Some(view) = (table.as_ref() as &dyn Any).downcast_ref::<ViewTable>()
-        {
-            schema.deregister_table(name)?;
-            // The types of its rows are known once types have been coerced.
-            let optimized = state.optimize(view.logical_plan())?;
-            let rows = Arc::new(optimized.schema().as_arrow().clone());
-            schema.register_table(
-                name.to_string(),
-                Arc::new(KeptView::new(name, view, rows, days, left_out)),
-            )?;
-        }
-        Ok(())
-    };
+/// A session in which the views of some days are kept once they were asked for; `keeps_history` also what is asked of all days.
+async fn keeping(engine: &Engine, first: i32, last: i32, keeps_history: bool) -> Result<SessionContext> {
+    let kept = with_tables(engine.context(), own_tables(engine.context()).await?)?;
     for view in VIEWS {
         let days = Days {
             columns: view.days,
@@ -107,12 +108,29 @@ async fn keeping(engine: &Engine, first: i32, last: i32, keeps_users: bool) -> R
             last: last.saturating_add(view.around),
             time_zone: engine.time_zone(),
         };
-        keep(view.name, Some(days), view.left_out).await?;
+        let is_whole = keeps_history && view.is_of_history;
+        keep(&kept, view.name, (!is_whole).then_some(days), view.left_out).await?;
     }
-    if keeps_users {
-        keep("users", None, &[]).await?;
+    if keeps_history {
+        keep(&kept, "users", None, &[]).await?;
     }
-    with_tables(context, schema)
+    Ok(kept)
+}
+
+/// Puts a kept view in the place of the one of that name, over what is kept already.
+async fn keep(context: &SessionContext, name: &str, days: Option<Days>, left_out: &[&str]) -> Result<()> {
+    let table = context.table_provider(name).await?;
+    let view = (table.as_ref() as &dyn Any).downcast_ref::<ViewTable>();
+    if let Some(query) = view.and_then(ViewTable::definition) {
+        let state = context.state();
+        let plan = state.create_logical_plan(query).await?;
+        // The types of its rows are known once types have been coerced.
+        let optimized = state.optimize(&plan)?;
+        let kept = KeptView::new(name, plan, optimized.schema(), days, left_out);
+        context.deregister_table(name)?;
+        context.register_table(name, Arc::new(kept))?;
+    }
+    Ok(())
 }
 
 /// Which rows of a view are kept: those of these days, by any of the columns.
@@ -129,7 +147,7 @@ impl Days {
         let of = |column: &&str| between(column, self.first, self.last);
         let asked = self.columns.iter().map(of).reduce(Expr::or)?;
         // A view's day is that of its session or the next one. Said of one column, the scan knows the days that it needs.
-        let read = between(self.columns[0], self.first, self.last.saturating_add(2));
+        let read = between(self.columns[0], self.first, self.last.saturating_add(1));
         Some(if self.columns.len() > 1 { read.and(asked) } else { asked })
     }
 
@@ -156,6 +174,8 @@ struct KeptView {
     name: String,
     view: LogicalPlan,
     schema: SchemaRef,
+    /// By its keys a query sees that it can do without a join with it.
+    constraints: Constraints,
     /// The columns that are kept, by their places in `schema`.
     columns: Vec<usize>,
     /// `None`: all rows.
@@ -165,12 +185,15 @@ struct KeptView {
 }
 
 impl KeptView {
-    fn new(name: &str, view: &ViewTable, schema: SchemaRef, days: Option<Days>, left_out: &[&str]) -> Self {
+    /// `columns` are those of the view once types have been coerced.
+    fn new(name: &str, view: LogicalPlan, columns: &DFSchema, days: Option<Days>, left_out: &[&str]) -> Self {
+        let schema = Arc::new(columns.as_arrow().clone());
         let is_kept = |column: &usize| !left_out.contains(&schema.field(*column).name().as_str());
         Self {
             columns: (0..schema.fields().len()).filter(is_kept).collect(),
             name: name.to_string(),
-            view: view.logical_plan().clone(),
+            view,
+            constraints: unique_keys(columns),
             schema,
             days,
             rows: OnceCell::new(),
@@ -259,6 +282,15 @@ impl KeptView {
     }
 }
 
+/// What has no value twice.
+fn unique_keys(schema: &DFSchema) -> Constraints {
+    let dependencies = schema.functional_dependencies();
+    let unique = dependencies.iter().filter(|dependency| dependency.mode == Dependency::Single);
+    Constraints::new_unverified(
+        unique.map(|dependency| Constraint::Unique(dependency.source_indices.clone())).collect(),
+    )
+}
+
 impl Debug for KeptView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeptView").field("name", &self.name).field("days", &self.days).finish_non_exhaustive()
@@ -269,6 +301,10 @@ impl Debug for KeptView {
 impl TableProvider for KeptView {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.constraints)
     }
 
     fn table_type(&self) -> TableType {

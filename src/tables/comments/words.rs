@@ -110,6 +110,8 @@ pub(super) static TABLES: [Table; 12] = [
             ("user_id", "who viewed a page"),
             ("dt", "the local day"),
             ("views", "page views of the user on the day"),
+            ("first_seen", "first page view of the day, UTC"),
+            ("last_seen", "last page view of the day, UTC"),
         ],
         others: None,
     },
