@@ -3,6 +3,7 @@
 mod changed;
 mod kills;
 mod packs;
+mod together;
 mod zones;
 
 use std::collections::BTreeMap;
