@@ -198,7 +198,11 @@ fn change(asked: &Asked) -> Option<String> {
         _ => "does more than read",
     };
     let is_keyword = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase());
-    let said: Vec<&str> = words.into_iter().take_while(is_keyword).collect();
+    // Behind these stands a name, which may be one of capitals.
+    let is_object =
+        |word: &&str| ["TABLE", "VIEW", "SCHEMA", "DATABASE", "FUNCTION", "INTO", "FROM"].contains(word);
+    let end = words.iter().position(is_object).map_or(words.len(), |at| at + 1);
+    let said: Vec<&str> = words[..end].iter().copied().take_while(is_keyword).collect();
     Some(format!("{} {what}", said.join(" ")))
 }
 

@@ -33,7 +33,10 @@ pub(super) async fn register_files(context: &SessionContext, statement: &Stateme
             continue;
         }
         let provider = table_of(&state, table).await?;
-        context.register_table(reference.clone(), provider)?;
+        // Another report of the run may have come first.
+        if !context.table_exist(reference.clone())? {
+            context.register_table(reference.clone(), provider)?;
+        }
     }
     Ok(())
 }

@@ -266,10 +266,7 @@ fn set(rest: &str) -> Option<Meta> {
     if plain.is_empty() || !plain.chars().all(|c| c.is_alphanumeric() || c == '_') {
         return None;
     }
-    let value = match value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')) {
-        Some(inner) => inner.replace("''", "'"),
-        None => value.to_string(),
-    };
+    let value = unquoted(value).unwrap_or_else(|| value.to_string());
     Some(Meta::Set(Some((name.to_string(), (!value.is_empty()).then_some(value)))))
 }
 

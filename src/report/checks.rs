@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::datasource::MemTable;
+use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::DFParser;
 
 use crate::ask::{
     Arguments, Check, Parsed, Source, Usage, answer, check_chains, is_usage, parse, plain, sentence,
 };
-use crate::engine::Engine;
+use crate::engine::{Engine, own_tables, with_tables};
 use crate::report::Answer;
 
 /// The table that a check is about.
@@ -63,13 +64,13 @@ impl Test {
     }
 
     /// What is wrong with the result; `None` if the check holds of it.
-    async fn fault(&self, engine: &Engine, arguments: &Arguments) -> Result<Option<&'static str>> {
+    async fn fault(&self, context: &SessionContext, arguments: &Arguments) -> Result<Option<&'static str>> {
         // The place is that of the check: nobody wrote the query around it.
         let failed = |e: DataFusionError| {
             let text = format!("{}: check: {}", self.place, sentence(&e));
             if is_usage(&e) { Usage::error(text) } else { DataFusionError::Plan(text) }
         };
-        let answered = answer(engine.context(), &self.source, &self.query, arguments).await;
+        let answered = answer(context, &self.source, &self.query, arguments).await;
         let Some(frame) = answered.map_err(failed)? else {
             return Err(Usage::error(format!("{}: check: it has no value", self.place)));
         };
@@ -111,20 +112,13 @@ pub(super) async fn check(
         return Ok(());
     }
     let table = MemTable::try_new(Arc::clone(&found.schema), vec![found.batches.clone()])?;
-    let context = engine.context();
+    // A session of its own: another report may be checked at the same time.
+    let context = with_tables(engine.context(), own_tables(engine.context()).await?)?;
     context.register_table(RESULT, Arc::new(table))?;
-    let mut outcome = Ok(());
     for test in tests {
-        outcome = match test.fault(engine, arguments).await {
-            Ok(None) => continue,
-            Ok(Some(fault)) => Err(DataFusionError::Execution(format!(
-                "{}: check failed: {}{fault}",
-                test.place, test.expression
-            ))),
-            Err(e) => Err(e),
-        };
-        break;
+        if let Some(fault) = test.fault(&context, arguments).await? {
+            return exec_err!("{}: check failed: {}{fault}", test.place, test.expression);
+        }
     }
-    context.deregister_table(RESULT)?;
-    outcome
+    Ok(())
 }

@@ -101,6 +101,7 @@ pub(super) fn is_stage(context: &str) -> bool {
         || context == "type_coercion"
         || context == "Check optimizer-specific invariants"
         || context.contains(" operation on table '")
+        || context.starts_with("Not enough memory to continue external sort")
 }
 
 /// The engine lists its operators with what each one holds; who asked wants to know the limit, and how to raise it.

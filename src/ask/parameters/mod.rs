@@ -116,7 +116,7 @@ impl Arguments {
             };
             let text = resolve(parameter, text)?;
             check_accepted(parameter, &text)?;
-            let value = match parameter.can_be_left_out() && text.trim() == NONE {
+            let value = match parameter.can_be_left_out() && text.trim().eq_ignore_ascii_case(NONE) {
                 true => Value::nothing(),
                 false => Value::parse(&parameter.name, parameter.kind, &text)?,
             };

@@ -385,9 +385,13 @@ fn optional<T: ArrowPrimitiveType>(
     nulls: Option<&NullBuffer>,
 ) -> Option<ArrayRef> {
     values.map(|values| {
-        let known: NullBuffer = values.iter().map(Option::is_some).collect::<Vec<bool>>().into();
+        let nulls = if values.iter().all(Option::is_some) {
+            nulls.cloned()
+        } else {
+            let known: NullBuffer = values.iter().map(Option::is_some).collect::<Vec<bool>>().into();
+            NullBuffer::union(nulls, Some(&known))
+        };
         let values: Vec<T::Native> = values.into_iter().map(Option::unwrap_or_default).collect();
-        let nulls = NullBuffer::union(nulls, Some(&known));
         Arc::new(PrimitiveArray::<T>::new(values.into(), nulls)) as ArrayRef
     })
 }

@@ -14,6 +14,7 @@
 mod day;
 mod folder;
 mod inputs;
+mod once;
 mod plan;
 mod record;
 
@@ -31,6 +32,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 pub use day::{Day, Stretch, stretches};
 pub use folder::{Lock, recover};
 pub use inputs::{DayCounts, Events, Inputs, Reads, StoreState};
+pub use once::{run_once, share};
 pub use plan::{Asked, Plan, Task, Which};
 pub use record::{FileRecord, FolderRecord, RUN_FILE, RunRecord, Status, StretchRecord};
 
@@ -173,10 +175,13 @@ impl Order<'_> {
         let mut run = Run::begin(self, plan, state)?;
         progress.begin(plan.count());
         let mut first_error = None;
+        let history = history(engine, state, plan.count()).await?;
         for task in plan.busy() {
             run.stretch(task)?.status = Status::Running;
             let begun = Instant::now();
-            let outcome = self.stretch(engine, task, days, state, &run.record.run, progress).await;
+            let computing =
+                Computing { engine, history: &history, days, state, run: &run.record.run, progress };
+            let outcome = self.stretch(task, &computing).await;
             let record = run.stretch(task)?;
             record.seconds = rounded(begun.elapsed().as_secs_f64());
             match outcome {
@@ -206,13 +211,10 @@ impl Order<'_> {
     /// One stretch: its rows, and how many of its files are others than before.
     async fn stretch(
         &self,
-        engine: &Engine,
         task: &Task,
-        days: &Days,
-        state: &StoreState,
-        run: &str,
-        progress: &dyn Progress,
+        computing: &Computing<'_>,
     ) -> std::result::Result<(u64, usize), (String, DataFusionError)> {
+        let Computing { engine, history, days, state, run, progress } = *computing;
         let of_folder = |e: io::Error| (RUN_FILE.to_string(), DataFusionError::IoError(e));
         let begun = Instant::now();
         let target = self.folder.join(&task.stretch.name);
@@ -227,7 +229,7 @@ impl Order<'_> {
             );
             return Err((RUN_FILE.to_string(), DataFusionError::Execution(message)));
         }
-        let shared = shared(engine, state, task.stretch.from, task.stretch.to, task.run.len());
+        let shared = shared(engine, state, history, task.stretch.from, task.stretch.to, task.run.len());
         let shared = shared.await.map_err(|e| (RUN_FILE.to_string(), e))?;
         let stretch = Some(&task.stretch);
         let running = Running { engine, shared, format: self.format, state, run, stretch };
@@ -273,105 +275,43 @@ impl Order<'_> {
     }
 }
 
-/// Runs the reports, each over its own range, and puts their files into `folder`, all at once: where the folder holds nothing
-/// else it is exchanged as a whole, else every file is put in its place once all are computed.
-pub async fn run_once(
-    engine: &Engine,
-    asked: &[(&Report, Arguments)],
-    format: Format,
-    folder: &Path,
-    store: &str,
-    state: &StoreState,
-    progress: &dyn Progress,
-) -> Result<FolderRecord> {
-    if RunRecord::read(folder).is_some() {
-        return Err(Usage::error(format!(
-            "{} holds the folders of a run with --each; give -o another folder",
-            folder.display()
-        )));
-    }
-    let begun = Instant::now();
-    let run = run_id();
-    // What is left stays where it cannot be cleared away; it is in nobody's way.
-    let _ = folder::recover_one(folder);
-    let staged = Staged::create(folder).map_err(|e| cannot_write(folder, &e))?;
-    progress.begin(asked.len());
-    let shared = share(engine, asked, state).await?;
-    let running = Running { engine, shared, format, state, run: &run, stretch: None };
-    let mut files = Vec::new();
-    let compute = async |report: &Report, arguments: &Arguments| {
-        progress.report("", &report.name);
-        file(report, arguments, &staged, &running).await
-    };
-    let computed: Vec<_> = asked.iter().map(|(report, arguments)| compute(report, arguments)).collect();
-    let mut computed = stream::iter(computed).buffered(AT_ONCE);
-    while let Some(record) = computed.next().await {
-        let mut record = record?;
-        // Over a range of their own there is nothing by which a later run could tell that an answer is still right.
-        record.inputs = Inputs { segment: state.segment.clone(), ..Inputs::default() };
-        files.push(record);
-        progress.advance();
-    }
-    drop(computed);
-    progress.end();
-    let switched = switch(staged, folder, files, |files| folder_record(&run, state, store, files, begun));
-    switched.map_err(|e| cannot_write(folder, &e))
-}
-
-/// What reports of the days from `from` to `to` compute together.
-async fn shared(engine: &Engine, state: &StoreState, from: Day, to: Day, reports: usize) -> Result<Shared> {
+/// What so many reports of any days compute together.
+async fn history(engine: &Engine, state: &StoreState, reports: usize) -> Result<Shared> {
     if reports < 2 {
         return Ok(Shared::default());
     }
+    Shared::of_history(engine, state.events.rows(None, None), reports).await
+}
+
+/// What so many reports of the days from `from` to `to` compute together, besides the history.
+async fn shared(
+    engine: &Engine,
+    state: &StoreState,
+    history: &Shared,
+    from: Day,
+    to: Day,
+    reports: usize,
+) -> Result<Shared> {
+    if reports < 2 {
+        return Ok(history.clone());
+    }
     // Reports compare with the day before, and a session is decided by the rows of a day on either side.
     let near = state.events.rows(Some(from.0.saturating_sub(2)), Some(to.0.saturating_add(1)));
-    let all = state.events.rows(None, None);
-    Shared::of(engine, from.0.saturating_sub(1), to.0, near, all).await
+    history.of_days(engine, from.0.saturating_sub(1), to.0, near).await
 }
 
-/// What these reports compute together, each over its own range.
-pub async fn share(engine: &Engine, asked: &[(&Report, Arguments)], state: &StoreState) -> Result<Shared> {
-    let days = asked.iter().flat_map(|(_, arguments)| arguments.texts());
-    let days = days.filter(|(name, _)| DAYS.contains(name));
-    let days: Vec<Day> = days.filter_map(|(_, text)| text.parse().ok()).collect();
-    match (days.iter().min(), days.iter().max()) {
-        (Some(from), Some(to)) => shared(engine, state, *from, *to, asked.len()).await,
-        _ => Ok(Shared::default()),
-    }
+/// What all stretches of a run have in common.
+struct Computing<'a> {
+    engine: &'a Engine,
+    history: &'a Shared,
+    days: &'a Days,
+    state: &'a StoreState,
+    /// The run's name.
+    run: &'a str,
+    progress: &'a dyn Progress,
 }
 
-/// Brings new files into a folder, together with those of other formats and reports that are there.
-fn switch(
-    staged: Staged,
-    folder: &Path,
-    mut files: Vec<FileRecord>,
-    record: impl FnOnce(Vec<FileRecord>) -> FolderRecord,
-) -> io::Result<FolderRecord> {
-    // Two runs that end at the same moment: the later one keeps what the earlier one has put there.
-    let _lock = Lock::wait(staged.place())?;
-    let before = FolderRecord::read(folder).map_or_else(Vec::new, |before| before.reports);
-    let is_new = |old: &FileRecord| files.iter().all(|new| new.file != old.file);
-    let kept: Vec<FileRecord> =
-        before.iter().filter(|old| is_new(old) && folder.join(&old.file).is_file()).cloned().collect();
-    let ours: Vec<&str> = before.iter().map(|old| old.file.as_str()).chain([RUN_FILE]).collect();
-    let is_whole = staged.replaces_all(&ours)?;
-    if is_whole {
-        for old in &kept {
-            staged.keep(&old.file)?;
-        }
-    }
-    files.extend(kept);
-    let record = record(files);
-    write_record(&staged, &record)?;
-    if is_whole {
-        staged.commit()?
-    } else {
-        staged.spread(RUN_FILE)?
-    }
-    Ok(record)
-}
-
-/// What all reports of a run have in common.
+/// What all reports of a stretch have in common.
 struct Running<'a> {
     engine: &'a Engine,
     shared: Shared,

@@ -50,6 +50,7 @@ pub struct FileRecord {
     pub run: String,
     pub rows: u64,
     pub bytes: u64,
+    /// From its beginning to its end; two reports run at a time.
     pub seconds: f64,
     /// Of the file's bytes, xxh3-128.
     pub hash: String,

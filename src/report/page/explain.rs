@@ -67,7 +67,7 @@ fn unsaid(sql: &str) -> String {
         // A line that is set in goes on with the one before.
         if !comment.starts_with("  ") {
             let comment = comment.trim();
-            is_said = ["title:", "question:", "chart:"].iter().any(|word| comment.starts_with(word))
+            is_said = ["question:", "chart:"].iter().any(|word| comment.starts_with(word))
                 || comment.starts_with("column ") && comment.contains('=');
         }
         !is_said

@@ -46,75 +46,79 @@ struct Kept {
     days: &'static [&'static str],
     /// Columns that are not kept: hardly any report asks for them, or they ask for all of a user's history.
     left_out: &'static [&'static str],
-    /// So many days before the first and after the last one are kept, too.
-    around: i32,
-    /// All days are kept where reports ask for the history of users.
-    is_of_history: bool,
 }
 
 const OF_DEVICES: [&str; 7] = ["referrer", "os", "platform", "brand", "model", "network", "app_version"];
 
-const VIEWS: [Kept; 3] = [
-    Kept {
-        name: "visits",
-        days: &["dt", "session_dt"],
-        left_out: &OF_DEVICES,
-        around: 0,
-        is_of_history: false,
-    },
-    Kept {
-        name: "sessions",
-        days: &["session_dt"],
-        left_out: &["is_first"],
-        around: 0,
-        is_of_history: false,
-    },
-    // Retention looks a month ahead, active days a month back.
-    Kept { name: "active_days", days: &["dt"], left_out: &[], around: 31, is_of_history: true },
+const OF_DAYS: [Kept; 2] = [
+    Kept { name: "visits", days: &["dt", "session_dt"], left_out: &OF_DEVICES },
+    Kept { name: "sessions", days: &["session_dt"], left_out: &["is_first"] },
 ];
+
+/// Of so many reports some ask for all days of all users; fewer get the active days around theirs.
+const MANY: usize = 10;
+
+/// So many days before the first and after the last one: retention looks a month ahead, active days a month back.
+const AROUND: i32 = 31;
 
 /// Days of more events than this are not kept.
 const MOST_EVENTS: u64 = 4_000_000;
 
-/// Of a store with more events than this, users and all their days are not kept.
+/// The history of more events than this is not kept.
 const MOST_EVENTS_OF_HISTORY: u64 = 200_000_000;
 
 /// The session that computes the answers of a run.
 #[derive(Clone, Default)]
-pub struct Shared(Option<SessionContext>);
+pub struct Shared {
+    context: Option<SessionContext>,
+    has_all_days: bool,
+}
 
 impl Shared {
-    /// Keeps the views of the days from `first` to `last`, around which the store has `near` of `all` its events.
-    pub(super) async fn of(engine: &Engine, first: i32, last: i32, near: u64, all: u64) -> Result<Self> {
-        if near > MOST_EVENTS {
+    /// Keeps users, and for many reports all their days, of a store with so many events.
+    pub(super) async fn of_history(engine: &Engine, events: u64, reports: usize) -> Result<Self> {
+        if events > MOST_EVENTS_OF_HISTORY {
             return Ok(Self::default());
         }
-        Ok(Self(Some(keeping(engine, first, last, all <= MOST_EVENTS_OF_HISTORY).await?)))
+        let kept = copy(engine.context()).await?;
+        let has_all_days = reports >= MANY;
+        if has_all_days {
+            keep(&kept, "active_days", None, &[]).await?;
+        }
+        keep(&kept, "users", None, &[]).await?;
+        Ok(Self { context: Some(kept), has_all_days })
+    }
+
+    /// Keeps the views of the days from `first` to `last`, too, around which the store has so many events.
+    pub(super) async fn of_days(&self, engine: &Engine, first: i32, last: i32, events: u64) -> Result<Self> {
+        if events > MOST_EVENTS {
+            return Ok(self.clone());
+        }
+        let days = |columns, around| Days {
+            columns,
+            first: first.saturating_sub(around),
+            last: last.saturating_add(around),
+            time_zone: engine.time_zone(),
+        };
+        let kept = copy(self.context.as_ref().unwrap_or(engine.context())).await?;
+        for view in OF_DAYS {
+            keep(&kept, view.name, Some(days(view.days, 0)), view.left_out).await?;
+        }
+        if !self.has_all_days {
+            keep(&kept, "active_days", Some(days(&["dt"], AROUND)), &[]).await?;
+        }
+        Ok(Self { context: Some(kept), has_all_days: self.has_all_days })
     }
 
     /// `None` where nothing is kept and the engine's own session will do.
     pub(super) fn context(&self) -> Option<&SessionContext> {
-        self.0.as_ref()
+        self.context.as_ref()
     }
 }
 
-/// A session in which the views of some days are kept once they were asked for; `keeps_history` also what is asked of all days.
-async fn keeping(engine: &Engine, first: i32, last: i32, keeps_history: bool) -> Result<SessionContext> {
-    let kept = with_tables(engine.context(), own_tables(engine.context()).await?)?;
-    for view in VIEWS {
-        let days = Days {
-            columns: view.days,
-            first: first.saturating_sub(view.around),
-            last: last.saturating_add(view.around),
-            time_zone: engine.time_zone(),
-        };
-        let is_whole = keeps_history && view.is_of_history;
-        keep(&kept, view.name, (!is_whole).then_some(days), view.left_out).await?;
-    }
-    if keeps_history {
-        keep(&kept, "users", None, &[]).await?;
-    }
-    Ok(kept)
+/// A session of the same tables, of which some can be replaced.
+async fn copy(context: &SessionContext) -> Result<SessionContext> {
+    with_tables(context, own_tables(context).await?)
 }
 
 /// Puts a kept view in the place of the one of that name, over what is kept already.

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{
     RecordBatchOptions, make_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, ScalarBuffer};
+use datafusion::arrow::compute::interleave;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Float64Type, Int32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
@@ -21,6 +22,9 @@ pub(crate) struct Segment {
     pub(crate) rows: usize,
 }
 
+/// Segments of fewer rows than this on average are copied row by row, which is then quicker than to set out for each of them.
+const SHORT: usize = 16;
+
 /// The rows of all segments, `rows` in total, in this order.
 pub(crate) fn gather(
     batches: &[RecordBatch],
@@ -31,14 +35,40 @@ pub(crate) fn gather(
     if let [only] = segments {
         return Ok(batches[only.batch].slice(only.start, only.rows));
     }
+    let single = (rows < segments.len() * SHORT).then(|| single_rows(segments, rows));
     let columns = (0..schema.fields().len())
         .map(|column| {
             let columns: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(column)).collect();
-            gather_column(&columns, segments, rows, schema.field(column).data_type())
+            match &single {
+                Some(single) if is_slow(&columns) => {
+                    let columns: Vec<&dyn Array> = columns.iter().map(|column| column.as_ref()).collect();
+                    Ok(interleave(&columns, single)?)
+                }
+                _ => gather_column(&columns, segments, rows, schema.field(column).data_type()),
+            }
         })
         .collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+/// Batch and row of each row.
+fn single_rows(segments: &[Segment], rows: usize) -> Vec<(usize, usize)> {
+    let mut single = Vec::with_capacity(rows);
+    for segment in segments {
+        single.extend((segment.start..segment.start + segment.rows).map(|row| (segment.batch, row)));
+    }
+    single
+}
+
+/// Whether to set out for a segment costs more than to copy a few values.
+fn is_slow(columns: &[&ArrayRef]) -> bool {
+    let data_type = columns.first().map(|column| column.data_type());
+    match data_type {
+        Some(DataType::Utf8View) => true,
+        Some(data_type) if data_type.is_primitive() => columns.iter().any(|column| column.null_count() > 0),
+        _ => false,
+    }
 }
 
 fn gather_column(

@@ -43,3 +43,19 @@ fn reports_say_the_same_together_and_alone() {
         }
     }
 }
+
+#[test]
+fn reports_of_a_run_read_the_same_file() {
+    // Expected: the two rows of the file, said by each report, though they are computed at the same time.
+    let place = Place::new();
+    place.land("UTC", &super::views(2, 1..=2));
+    place.write("extra.csv", "name\nann\nbob\n");
+    for name in ["a", "b", "c", "d"] {
+        let text = format!("-- title: {name}\nSELECT count(*) AS names FROM 'extra.csv'\n");
+        place.write(&format!("pack/{name}.sql"), &text);
+    }
+    place.ok(&["report", "--store", "st", "--pack", "pack", "--format", "csv", "-o", "out", "--quiet"]);
+    for name in ["a", "b", "c", "d"] {
+        assert_eq!(place.read(&format!("out/{name}.csv")), "names\n2\n");
+    }
+}
