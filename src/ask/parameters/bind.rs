@@ -112,7 +112,7 @@ impl VisitorMut for Binder<'_> {
             },
             Some(Value::Literal(value) | Value::Interval(value)) => value.clone(),
             Some(Value::List(elements)) => Expr::Array(Array { elem: elements.clone(), named: false }),
-            Some(Value::Column(name)) => match self.column(name) {
+            Some(Value::Column(name)) => match self.column(name, &placeholder(expr)) {
                 Ok(column) => column,
                 Err(error) => return ControlFlow::Break(Box::new(error)),
             },
@@ -135,7 +135,7 @@ impl Binder<'_> {
         self.arguments.0.get(placeholder.strip_prefix('$')?).map(|argument| &argument.value)
     }
 
-    fn column(&self, name: &str) -> Result<Expr> {
+    fn column(&self, name: &str, parameter: &str) -> Result<Expr> {
         let is_column = |name: &str| self.columns.all.iter().any(|column| column == name);
         if is_column(name) {
             return Ok(quoted(name));
@@ -153,7 +153,7 @@ impl Binder<'_> {
             _ => {
                 let columns: Vec<&str> = self.columns.all.iter().map(String::as_str).collect();
                 Err(Usage::error(format!(
-                    "'{name}' is not a column here; the columns are {}{}",
+                    "parameter {parameter}: '{name}' is not a column here; the columns are {}{}",
                     columns.join(", "),
                     did_you_mean(name, &columns)
                 )))
