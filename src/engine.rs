@@ -229,7 +229,7 @@ impl Engine {
     /// files or settings are refused, and no file is a table.
     pub async fn read_only(mut self) -> Result<Self> {
         self.change_options(|options| options.read_only = true);
-        self.context = with_tables(&self.context, own_tables(&self.context).await?)?;
+        self.context = copy_of(&self.context).await?;
         Ok(self)
     }
 
@@ -280,8 +280,9 @@ pub(crate) async fn own_tables(context: &SessionContext) -> Result<MemorySchemaP
     Ok(own)
 }
 
-/// The session with these tables in place of its own.
-pub(crate) fn with_tables(context: &SessionContext, tables: MemorySchemaProvider) -> Result<SessionContext> {
+/// A session with the same tables and views, in which some can be replaced while the other one keeps its own.
+pub(crate) async fn copy_of(context: &SessionContext) -> Result<SessionContext> {
+    let tables = own_tables(context).await?;
     let state = context.state();
     let options = state.config().options().catalog.clone();
     let catalog = MemoryCatalogProvider::new();

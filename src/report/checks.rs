@@ -16,7 +16,7 @@ use datafusion::sql::parser::DFParser;
 use crate::ask::{
     Arguments, Check, Parsed, Source, Usage, answer, check_chains, is_usage, parse, plain, sentence,
 };
-use crate::engine::{Engine, own_tables, with_tables};
+use crate::engine::{Engine, copy_of};
 use crate::report::Answer;
 
 /// The table that a check is about.
@@ -113,7 +113,7 @@ pub(super) async fn check(
     }
     let table = MemTable::try_new(Arc::clone(&found.schema), vec![found.batches.clone()])?;
     // A session of its own: another report may be checked at the same time.
-    let context = with_tables(engine.context(), own_tables(engine.context()).await?)?;
+    let context = copy_of(engine.context()).await?;
     context.register_table(RESULT, Arc::new(table))?;
     for test in tests {
         if let Some(fault) = test.fault(&context, arguments).await? {

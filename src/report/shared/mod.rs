@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 
 use self::kept_rows::{KeptRows, KeptRowsExec};
 use super::reads::{Conditions, Span, both};
-use crate::engine::{Engine, own_tables, with_tables};
+use crate::engine::{Engine, copy_of};
 
 /// Rows of a view that are kept take at most so many bytes.
 const MOST_BYTES: usize = 1 << 30;
@@ -80,7 +80,7 @@ impl Shared {
         if events > MOST_EVENTS_OF_HISTORY {
             return Ok(Self::default());
         }
-        let kept = copy(engine.context()).await?;
+        let kept = copy_of(engine.context()).await?;
         let has_all_days = reports >= MANY;
         if has_all_days {
             keep(&kept, "active_days", None, &[]).await?;
@@ -100,7 +100,7 @@ impl Shared {
             last: last.saturating_add(around),
             time_zone: engine.time_zone(),
         };
-        let kept = copy(self.context.as_ref().unwrap_or(engine.context())).await?;
+        let kept = copy_of(self.context.as_ref().unwrap_or(engine.context())).await?;
         for view in OF_DAYS {
             keep(&kept, view.name, Some(days(view.days, 0)), view.left_out).await?;
         }
@@ -114,11 +114,6 @@ impl Shared {
     pub(super) fn context(&self) -> Option<&SessionContext> {
         self.context.as_ref()
     }
-}
-
-/// A session of the same tables, of which some can be replaced.
-async fn copy(context: &SessionContext) -> Result<SessionContext> {
-    with_tables(context, own_tables(context).await?)
 }
 
 /// Puts a kept view in the place of the one of that name, over what is kept already.
