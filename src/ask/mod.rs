@@ -35,7 +35,7 @@ pub use header_lines::{Chart, ChartKind, Check, ColumnNote, Edge, Label, Period,
 #[cfg(feature = "store")]
 pub(crate) use output::cells;
 pub use output::{Format, Numbers, type_name, write, write_objects};
-pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
+pub use parameters::{Arguments, Given, Parameter, ParameterType, ValuesOf, check_known};
 pub use script::{Parsed, Source, parse, quoted};
 
 use datafusion::common::{DataFusionError, Result};

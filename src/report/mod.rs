@@ -12,6 +12,7 @@ pub mod page;
 mod reads;
 mod screens;
 mod shared;
+mod unknown;
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -37,6 +38,8 @@ pub use days::Days;
 pub use pack::Pack;
 pub use screens::{Store as PageStore, write_page};
 pub use shared::Shared;
+pub use unknown::unknown_values;
+pub(crate) use unknown::{declared_events, texts};
 
 /// A report that can be run.
 #[derive(Debug, Clone)]

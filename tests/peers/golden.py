@@ -55,9 +55,9 @@ def closed(facts):
             [None, 2, "share", len(took), rate, rate, came - len(took), *(round(percentile(took, tenths) / 1000, 1) for tenths in (5, 9))]]
 
 
-SUMMARY = {"session_cnt": "打开次数 opens", "visit_pv": "访问次数 visits", "visit_uv": "访问人数 visitors", "visit_uv_new": "新用户数 new users",
-           "visit_total": "累计用户数 users in all", "share_pv": "分享次数 shares", "share_uv": "分享人数 sharers",
-           "stay_time_uv": "人均停留时长 stay per user, s", "stay_time_session": "次均停留时长 stay per open, s", "visit_depth": "平均访问深度 depth, pages"}
+SUMMARY = {"session_cnt": "打开次数 opens", "visit_pv": "访问次数 visits", "visit_uv": "访问人数 visitors",
+           "visit_uv_new": "新访问用户数 new users", "visit_total": "累计访问用户数 users so far", "share_pv": "分享次数 shares", "share_uv": "分享人数 sharers",
+           "stay_time_uv": "人均停留时长，秒 stay per user, s", "stay_time_session": "次均停留时长，秒 stay per open, s", "visit_depth": "平均访问深度，页 depth, pages"}
 
 
 def reports():

@@ -29,6 +29,7 @@ mod types;
 use std::error::Error;
 use std::fmt::{self, Display};
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DataFusionError;
 use datafusion::prelude::SessionContext;
 use unicode_width::UnicodeWidthStr;
@@ -124,6 +125,11 @@ pub(crate) fn sentence(error: &DataFusionError) -> String {
         Some(located) => located.message.clone(),
         None => plain(error),
     }
+}
+
+/// A type as errors name it.
+pub(super) fn type_in_words(data_type: &DataType) -> String {
+    types::in_words(&data_type.to_string())
 }
 
 /// The text of an error that is in our words already.
