@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use footfall::functions::all;
 
+use crate::batch::run;
+
 /// Exit code, stdout and stderr of a conversation.
 fn prompt(folder: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_footfall"))
@@ -51,6 +53,23 @@ fn an_error_of_a_file_names_the_file_and_the_line() {
         assert_eq!(found, code, "{input}: {error}");
         assert!(error.contains(words), "{input}: '{words}' is not in\n{error}");
     }
+}
+
+#[test]
+fn a_folder_of_reports_is_answered_one_after_the_other() {
+    // Expected: the first columns of the three reports of sql/overview, in the order of their screen; a file takes one answer.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let row = "{\"user_id\":\"a\",\"ts\":1767225600000,\"event\":\"page_view\",\"page\":\"home\"}\n";
+    fs::write(folder.path().join("a.jsonl"), row).expect("a file");
+    let (code, _, error) = run(folder.path(), &["land", "a.jsonl", "--store", "st", "--tz", "UTC"]);
+    assert_eq!(code, 0, "{error}");
+    let (code, out, error) = prompt(folder.path(), &["--store", "st"], "\\report overview\n");
+    assert_eq!(code, 0, "{error}");
+    let found: Vec<usize> =
+        ["| figure ", "| ref_date ", "| page_path "].iter().filter_map(|column| out.find(column)).collect();
+    assert!(found.len() == 3 && found.is_sorted(), "{out}");
+    let (code, _, error) = prompt(folder.path(), &["--store", "st"], "\\o a.csv\n\\report overview\n");
+    assert!(code != 0 && error.contains("a file takes one: overview/"), "{error}");
 }
 
 #[test]

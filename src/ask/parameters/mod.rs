@@ -110,6 +110,8 @@ struct Argument {
     text: String,
     /// Nobody said what type it has, so it is text.
     is_untyped: bool,
+    /// Somebody gave it, or it is a day: what is not told of an answer is as its report declares it.
+    is_told: bool,
 }
 
 impl Arguments {
@@ -143,7 +145,8 @@ impl Arguments {
                 false => Value::parse(&parameter.name, parameter.kind, &text)?,
             };
             check_least(parameter, &text)?;
-            arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false });
+            let is_told = last.is_some() || parameter.kind == ParameterType::Date;
+            arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false, is_told });
         }
         Ok(Self::paged(arguments))
     }
@@ -153,7 +156,7 @@ impl Arguments {
         let mut arguments = BTreeMap::new();
         for Given { name, kind, value: text } in given {
             let value = Value::parse(name, kind.unwrap_or(ParameterType::Text), text)?;
-            let argument = Argument { value, text: text.clone(), is_untyped: kind.is_none() };
+            let argument = Argument { value, text: text.clone(), is_untyped: kind.is_none(), is_told: true };
             arguments.insert(name.clone(), argument);
         }
         Ok(Self::paged(arguments))
@@ -214,6 +217,12 @@ impl Arguments {
     #[cfg(feature = "store")]
     pub(crate) fn words(&self, name: &str) -> Vec<&str> {
         self.0.get(name).map(|argument| argument.value.words()).unwrap_or_default()
+    }
+
+    /// As [`Arguments::texts`], of the values that were given and the days.
+    pub fn told(&self) -> impl Iterator<Item = (&str, &str)> {
+        let told = self.0.iter().filter(|(_, argument)| argument.is_told);
+        told.map(|(name, argument)| (name.as_str(), argument.text.as_str()))
     }
 
     /// A query that fails with a parameter of no stated type may fail because that made it text.

@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, Result};
 use super::progress::Running;
 use super::query::is_cancelled;
 use super::{Next, Origin, Session, describe};
-use crate::ask::{Format, Given, Source, Usage, at_line, check_known, parse, plain};
+use crate::ask::{Arguments, Format, Given, Source, Usage, at_line, check_known, parse, plain};
 use crate::error::did_you_mean;
 use crate::repl::chart::{Canvas, draw, draw_report};
 use crate::repl::fit::Fit;
@@ -19,7 +19,7 @@ use crate::repl::meta::{self, Expanded, Meta, Watch};
 use crate::repl::pivot::turn;
 use crate::repl::statement::{Input, inputs_with_places};
 use crate::repl::{history, watch};
-use crate::report::{Days, unknown_values};
+use crate::report::{Days, Report, unknown_values};
 
 /// Files that include each other end here.
 const DEEPEST: usize = 16;
@@ -345,29 +345,45 @@ impl Session {
         self.renew_store().await?;
         let given = parameters.iter().map(|text| text.parse()).collect::<Result<Vec<Given>>>()?;
         let found = self.pack.select(std::slice::from_ref(&name.to_string()))?;
-        let [report] = found.as_slice() else {
-            let names: Vec<&str> = found.iter().map(|report| report.name.as_str()).collect();
-            return Err(Usage::error(format!("\\report: '{name}' is several: {}", names.join(", "))));
-        };
-        let report = (*report).clone();
-        let known: Vec<&str> = report.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let reports: Vec<Report> = found.into_iter().cloned().collect();
+        if reports.len() > 1 && self.output.is_some() {
+            let names: Vec<&str> = reports.iter().map(|report| report.name.as_str()).collect();
+            return Err(Usage::error(format!(
+                "\\report: '{name}' is several, and a file takes one: {}",
+                names.join(", ")
+            )));
+        }
+        let known: Vec<&str> = reports
+            .iter()
+            .flat_map(|report| &report.parameters)
+            .map(|parameter| parameter.name.as_str())
+            .collect();
         check_known(&given, &known)?;
-        // What was \set before holds where the report has such a parameter.
+        // What was \set before holds where a report has such a parameter.
         let all: Vec<Given> = self.parameters.values().cloned().chain(given).collect();
-        let declared = std::iter::once(report.parameters.as_slice());
+        let declared = reports.iter().map(|report| report.parameters.as_slice());
         let days = Days::where_needed(&self.engine, declared, &all).await?;
-        let arguments = report.arguments(&all, &days)?;
-        for note in unknown_values(&self.engine, &[(&report, arguments.clone())], &all).await {
+        // The values of all are checked before the first one runs.
+        let mut asked = Vec::new();
+        for report in reports {
+            let arguments = report.arguments(&all, &days)?;
+            asked.push((report, arguments));
+        }
+        let refs: Vec<(&Report, Arguments)> =
+            asked.iter().map(|(report, arguments)| (report, arguments.clone())).collect();
+        for note in unknown_values(&self.engine, &refs, &all).await {
             self.note(&note);
         }
-        self.say(&format!("{}; days in {}", report.title, self.engine.time_zone()));
-        let engine = self.engine.clone();
-        let charts = report.charts.clone();
-        let is_kept = self.output.is_none();
-        let plan = async move { report.plan(&engine, &arguments).await.map(Some) };
-        self.answer_of(plan, |e| e).await?;
-        if is_kept {
-            self.charts = charts;
+        for (report, arguments) in asked {
+            self.say(&format!("{}; days in {}", report.title, self.engine.time_zone()));
+            let engine = self.engine.clone();
+            let charts = report.charts.clone();
+            let is_kept = self.output.is_none();
+            let plan = async move { report.plan(&engine, &arguments).await.map(Some) };
+            self.answer_of(plan, |e| e).await?;
+            if is_kept {
+                self.charts = charts;
+            }
         }
         Ok(())
     }
