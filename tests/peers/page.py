@@ -261,8 +261,11 @@ def check_marks(page, where):
         picture.scroll_into_view_if_needed()
         box = picture.bounding_box()
         if picture.get_attribute("data-bands"):
-            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-            if not page.locator("#tip").is_visible():
+            # Waits until the picture stands still: panels around it are laid out as they come into view.
+            picture.hover(force=True)
+            try:
+                page.locator("#tip").wait_for(state="visible", timeout=2000)
+            except Exception:
                 fail(where, f"no tooltip under the pointer in {picture.locator('xpath=ancestor::figure').get_attribute('id')}")
             page.mouse.move(0, 0)
         picture.focus()
