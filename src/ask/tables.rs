@@ -34,9 +34,10 @@ pub(super) async fn register_files(context: &SessionContext, statement: &Stateme
             continue;
         }
         let provider = table_of(&state, table).await?;
+        let registered = context.register_table(reference.clone(), provider);
         // Another report of the run may have come first.
-        if !context.table_exist(reference.clone())? {
-            context.register_table(reference.clone(), provider)?;
+        if registered.is_err() && !context.table_exist(reference.clone())? {
+            registered?;
         }
     }
     Ok(())
