@@ -365,6 +365,10 @@ impl FootfallExt for SessionStateBuilder {
         let mut planners = self.relation_planners().take().unwrap_or_default();
         planners.insert(0, Arc::new(plan::table_forms::TableForms::default()));
         self = self.with_relation_planners(planners);
+        let rules = &mut self.analyzer().get_or_insert_default().rules;
+        for (at, rule) in plan::first_analyzer_rules().into_iter().enumerate() {
+            rules.insert(at, rule);
+        }
         for rule in plan::analyzer_rules() {
             self = self.with_analyzer_rule(rule);
         }

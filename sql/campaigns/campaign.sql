@@ -4,7 +4,7 @@
 -- days: ..to+1
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- param page text = '' : the page that the link opens, by path without query; empty: any page
+-- param page text of events.page = '' : the page that the link opens, by path without query; empty: any page
 -- param p1 text = '' : a query parameter of the link as name=value, such as utm_source=moments; empty: any query
 -- param p2 text = '' : a second one
 -- param p3 text = '' : a third one

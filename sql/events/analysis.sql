@@ -3,7 +3,7 @@
 --   | 某个事件发生多少次，多少用户触发，属性合计是多少，按分组和时间看怎样？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- param event text = page_view : the event's id
+-- param event text of events.event = page_view : the event's id
 -- param metric text = count in (count, users, per_user, sum, avg, min, max, median, distinct, per_user_sum) : what is computed
 -- param property column = none : the property for sum and the metrics after it, p_NAME if it is declared, or props.NAME; none: no one
 -- param group1 column = none : groups by a column of events or users, or props.NAME; none: not at all
@@ -14,7 +14,7 @@
 -- param filter filter = true : which of the events count
 -- param grain text = day in (hour, day, week, whole) : what one row is
 -- param limit int = 50 from 1 : how many groups, those with the most events first
--- param zone text = time_zone : time zone of the hours
+-- param zone zone = time_zone : time zone of the hours
 -- column period = period | 时间 : first day of the period, YYYY-MM-DD, of an hour with its local time; a week is named by its
 --   Monday | 时间段的首日，YYYY-MM-DD，按小时则带本地时刻；周以其周一表示
 -- column group1 = group 1 | 分组1 : value of the first grouping; empty where the event has none, or nothing is grouped by

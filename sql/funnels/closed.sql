@@ -3,7 +3,7 @@
 --   | 多少用户依次完成了各步骤，其余用户在哪一步流失，用了多长时间？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- param steps list = page_view,share : ids of the events in order, 1 to 10; one may come again
+-- param steps list of events.event = page_view,share : ids of the events in order, 1 to 10; one may come again
 -- param filter1 filter = true : which events of step 1 count
 -- param filter2 filter = true : which events of step 2 count
 -- param filter3 filter = true : which events of step 3 count

@@ -3,7 +3,7 @@
 --   | 每个时间段完成第 1 步的用户中，多大比例继续完成后面的各步骤？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- param steps list = page_view,share : ids of the events in order, 1 to 10; one may come again
+-- param steps list of events.event = page_view,share : ids of the events in order, 1 to 10; one may come again
 -- param filter1 filter = true : which events of step 1 count
 -- param filter2 filter = true : which events of step 2 count
 -- param filter3 filter = true : which events of step 3 count
@@ -17,7 +17,7 @@
 -- param filter filter = true : which events count for every step
 -- param window interval = '100 years' : how long after step 1 the last step may come, the bound included
 -- param grain text = day in (hour, day, week, month) : length of a period
--- param zone text = time_zone : time zone of the days
+-- param zone zone = time_zone : time zone of the days
 -- column period = period | 时间 : first day of the period, YYYY-MM-DD, of an hour with its local time; a week is named by its
 --   Monday | 时间段的首日，YYYY-MM-DD，按小时则带本地时刻；周以其周一表示
 -- column step = step | 步骤 : number of the step | 步骤的序号

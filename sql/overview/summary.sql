@@ -4,15 +4,16 @@
 -- days: ..to+1
 -- param to date = last_day : the day
 -- column figure = figure | 指标 : the figure's name in the data API | 指标在数据接口中的名称
--- column meaning = meaning | 含义 : its name in Chinese and English, with the unit | 指标的中英文名称，带单位
+-- column meaning = meaning | 含义 : its name in Chinese and English, with the unit; the page shows that of its language
+--   | 指标的中英文名称，带单位；页面只显示其语言的名称
 -- column value = value | 数值 : of the day; counts are whole, averages have 4 decimals, rounded half up; an average over nothing is empty
 --   | 当日的数值；次数和人数为整数，平均值保留 4 位小数，四舍五入；没有可平均的数据时为空
 -- column change_day = vs 1 day earlier | 日环比 : change in percent of the earlier day's value, 2 decimals, rounded half away from zero;
 --   empty where that was 0 or nothing
 --   | 相对一天前数值的增长率，单位为百分比，保留 2 位小数，四舍五入（负数按绝对值）；一天前的数值为 0 或没有时为空
--- column change_week = vs 7 days earlier | 周同比 : the same against the day 7 days earlier | 同上，对比一周前，即 7 天前
--- column change_month = vs 1 month earlier | 月同比 : the same against the same day of the previous month, or that month's last day
---   | 同上，对比一月前，即上月同一日；上月没有这一日时为上月最后一日
+-- column change_week = vs 7 days earlier | 周同比 : the same, in percent, against the day 7 days earlier | 同上，单位为百分比，对比一周前，即 7 天前
+-- column change_month = vs 1 month earlier | 月同比 : the same, in percent, against the same day of the previous month, or that month's
+--   last day | 同上，单位为百分比，对比一月前，即上月同一日；上月没有这一日时为上月最后一日
 -- chart: cards figure=figure value=value change=change_day,change_week,change_month
 -- check: count(*) = 10
 -- Opens, their stay and their depth belong to the day on which the open starts; visits, visitors and shares to their own day.
@@ -111,13 +112,13 @@ figures AS (
         (1, 'session_cnt', '打开次数 opens'),
         (2, 'visit_pv', '访问次数 visits'),
         (3, 'visit_uv', '访问人数 visitors'),
-        (4, 'visit_uv_new', '新用户数 new users'),
-        (5, 'visit_total', '累计用户数 users in all'),
+        (4, 'visit_uv_new', '新访问用户数 new users'),
+        (5, 'visit_total', '累计访问用户数 users so far'),
         (6, 'share_pv', '分享次数 shares'),
         (7, 'share_uv', '分享人数 sharers'),
-        (8, 'stay_time_uv', '人均停留时长 stay per user, s'),
-        (9, 'stay_time_session', '次均停留时长 stay per open, s'),
-        (10, 'visit_depth', '平均访问深度 depth, pages')
+        (8, 'stay_time_uv', '人均停留时长，秒 stay per user, s'),
+        (9, 'stay_time_session', '次均停留时长，秒 stay per open, s'),
+        (10, 'visit_depth', '平均访问深度，页 depth, pages')
     ) AS figure_list(place, figure, meaning)
 ),
 side_by_side AS (

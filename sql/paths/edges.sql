@@ -3,7 +3,7 @@
 --   | 用户从每个页面接着去了哪个页面，多少次，之前停留多久？
 -- param from date = first_day : first day
 -- param to date = last_day : last day
--- param page text = '' : moves from or to one page only; empty: all
+-- param page text of events.page = '' : moves from or to one page only; empty: all
 -- param filter filter = true : which page views count
 -- param limit int = 200 from 1 : how many moves, the most frequent first
 -- column from = from | 起点 : the page; empty where the event names none | 页面；事件没有写明时为空

@@ -4,7 +4,7 @@
 -- param from date = first_day : first day
 -- param to date = last_day : last day
 -- param side text = start in (start, end) : paths from a page on (start), or on the way to it (end)
--- param page text = '' : the page; empty: the first page of each open (start) or its last one (end)
+-- param page text of events.page = '' : the page; empty: the first page of each open (start) or its last one (end)
 -- param depth int = 5 from 2 : how many pages of a path at most
 -- param node column = page : what a step shows, a column of visits
 -- param filter filter = true : which page views count

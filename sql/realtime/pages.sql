@@ -3,11 +3,11 @@
 --   | 当日到目前为止哪些页面访问最多，各占全部访问的多少？
 -- days: to-1..to+1
 -- param day date = last_day : the day
--- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
+-- param against date = '' : the day beside it; empty: the day before
 -- param since timestamp = 1970-01-01 : counts the day only from this time on
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
 -- param limit int = 200 from 1 : how many pages
--- param zone text = time_zone : time zone of the clock
+-- param zone zone = time_zone : time zone of the clock
 -- column page_path = page | 受访页 : path of the page, without query; empty where the event names none
 --   | 页面路径，不含参数；事件没有写明页面时为空
 -- column visit_pv = visits | 访问次数 : page views | 页面访问次数
@@ -45,14 +45,14 @@ views AS (
         page,
         to_local_time(ts AT TIME ZONE $zone) + (CAST($day AS TIMESTAMP) - CAST(dt AS TIMESTAMP)) AS at
     FROM visits
-    WHERE dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+    WHERE dt IN ($day, coalesce(CAST($against AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
 ),
 pages AS (
     SELECT
         page,
         count(*) FILTER (WHERE dt = $day) AS visits,
         count(DISTINCT user_id) FILTER (WHERE dt = $day) AS visitors,
-        count(*) FILTER (WHERE dt <> $day OR $against = CAST($day AS VARCHAR)) AS against_visits
+        count(*) FILTER (WHERE dt <> $day OR coalesce($against = $day, false)) AS against_visits
     FROM views
     CROSS JOIN known
     WHERE at >= since AND at < until

@@ -3,10 +3,10 @@
 --   | 当日到目前为止小程序从哪些场景被打开，各占全部打开的多少？
 -- days: to-1..to+1
 -- param day date = last_day : the day
--- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
+-- param against date = '' : the day beside it; empty: the day before
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
 -- param limit int = 200 from 1 : how many scenes
--- param zone text = time_zone : time zone of the clock
+-- param zone zone = time_zone : time zone of the clock
 -- column scene = scene | 场景值 : WeChat's scene value of the open; empty where the log names none
 --   | 打开的微信场景值；日志没有写明时为空
 -- column session_cnt = opens | 打开次数 : opens from this scene that began on the day and reached a page
@@ -47,7 +47,7 @@ views AS (
         is_entry,
         to_local_time(ts AT TIME ZONE $zone) + (CAST($day AS TIMESTAMP) - CAST(session_dt AS TIMESTAMP)) AS at
     FROM visits
-    WHERE session_dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+    WHERE session_dt IN ($day, coalesce(CAST($against AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
 ),
 scenes AS (
     SELECT
@@ -55,7 +55,7 @@ scenes AS (
         count(*) FILTER (WHERE session_dt = $day AND is_entry) AS opens,
         count(DISTINCT user_id) FILTER (WHERE session_dt = $day) AS visitors,
         count(*) FILTER (WHERE session_dt = $day) AS visits,
-        count(*) FILTER (WHERE (session_dt <> $day OR $against = CAST($day AS VARCHAR)) AND is_entry) AS against_opens
+        count(*) FILTER (WHERE (session_dt <> $day OR coalesce($against = $day, false)) AND is_entry) AS against_opens
     FROM views
     CROSS JOIN known
     WHERE at < until

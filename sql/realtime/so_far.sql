@@ -3,9 +3,9 @@
 --   | 当日到目前为止有多少访问人数、打开次数和访问次数，另一天到同一时刻有多少？
 -- days: to-1..to+1
 -- param day date = last_day : the day
--- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
+-- param against date = '' : the day beside it; empty: the day before
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
--- param zone text = time_zone : time zone of the clock
+-- param zone zone = time_zone : time zone of the clock
 -- column time = until | 截至 : local clock time up to which the row counts, HH:MM; in the running hour the time of the newest
 --   event | 该行统计截至的本地时刻，HH:MM；进行中的小时为最新事件的时刻
 -- column visit_uv = visitors so far | 累计访问人数 : distinct users with a page view from midnight on; empty where the hour has not
@@ -43,7 +43,7 @@ known AS (
 views AS (
     SELECT dt, user_id, ts
     FROM visits
-    WHERE dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+    WHERE dt IN ($day, coalesce(CAST($against AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
         AND (dt <> $day OR ts < $until)
 ),
 -- Local times of both days, as if they were of the day itself.
@@ -60,7 +60,7 @@ facts AS (
         to_local_time(session_start AT TIME ZONE $zone) + (CAST($day AS TIMESTAMP) - CAST(session_dt AS TIMESTAMP))
     FROM visits
     WHERE is_entry
-        AND session_dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+        AND session_dt IN ($day, coalesce(CAST($against AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
         AND (session_dt <> $day OR ts < $until)
 ),
 -- Each hour in two parts, of which the second is that after `until`, if it lies in the hour.
@@ -95,7 +95,7 @@ SELECT
     coalesce(sum(number) FILTER (WHERE figure = 'opens' AND is_against), 0) AS against_session_cnt,
     coalesce(sum(number) FILTER (WHERE figure = 'visits' AND is_against), 0) AS against_visit_pv
 FROM hours
-LEFT JOIN (SELECT *, dt <> $day OR $against = CAST($day AS VARCHAR) AS is_against FROM parts) AS parts
+LEFT JOIN (SELECT *, dt <> $day OR coalesce($against = $day, false) AS is_against FROM parts) AS parts
     ON parts.part <= 2 * hours.hour + CASE WHEN is_running THEN 0 ELSE 1 END
 GROUP BY hour, begins, until, is_running
 ORDER BY hour

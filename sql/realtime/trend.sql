@@ -3,11 +3,11 @@
 --   | 当日到目前为止每个时间段有多少访问次数、访问人数和打开次数，对比另一天怎样？
 -- days: to-1..to+1
 -- param day date = last_day : the day
--- param against text = '' : the day beside it, as YYYY-MM-DD; empty: the day before
+-- param against date = '' : the day beside it; empty: the day before
 -- param every interval = '5 minutes' in ('1 minute', '5 minutes', '10 minutes', '30 minutes', '1 hour') : length of a stretch
--- param page text = '' : one page only; empty: all pages
+-- param page text of events.page = '' : one page only; empty: all pages
 -- param until timestamp = 2200-01-01 : counts the day only up to this time
--- param zone text = time_zone : time zone of the clock
+-- param zone zone = time_zone : time zone of the clock
 -- column time = time | 时间 : local clock time at which the stretch begins, HH:MM | 时间段开始的本地时刻，HH:MM
 -- column visit_pv = visits | 访问次数 : page views in the stretch; empty where it has not begun yet
 --   | 该时间段的页面访问次数；尚未开始时为空
@@ -53,7 +53,7 @@ viewed AS (
         count(*) AS visits,
         count(DISTINCT user_id) AS visitors
     FROM visits
-    WHERE dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+    WHERE dt IN ($day, coalesce(CAST($against AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
         AND (dt <> $day OR ts < $until)
         AND ($page = '' OR page = $page)
     GROUP BY 1, 2
@@ -65,7 +65,7 @@ opened AS (
         count(*) AS opens
     FROM visits
     WHERE is_entry
-        AND session_dt IN ($day, coalesce(CAST(nullif($against, '') AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
+        AND session_dt IN ($day, coalesce(CAST($against AS DATE), CAST($day - INTERVAL '1 day' AS DATE)))
         AND (session_dt <> $day OR ts < $until)
         AND ($page = '' OR page = $page)
     GROUP BY 1, 2
@@ -81,9 +81,9 @@ sums AS (
         sum(visits) FILTER (WHERE dt = $day) AS visits,
         sum(visitors) FILTER (WHERE dt = $day) AS visitors,
         sum(opens) FILTER (WHERE dt = $day) AS opens,
-        sum(visits) FILTER (WHERE dt <> $day OR $against = CAST($day AS VARCHAR)) AS against_visits,
-        sum(visitors) FILTER (WHERE dt <> $day OR $against = CAST($day AS VARCHAR)) AS against_visitors,
-        sum(opens) FILTER (WHERE dt <> $day OR $against = CAST($day AS VARCHAR)) AS against_opens
+        sum(visits) FILTER (WHERE dt <> $day OR coalesce($against = $day, false)) AS against_visits,
+        sum(visitors) FILTER (WHERE dt <> $day OR coalesce($against = $day, false)) AS against_visitors,
+        sum(opens) FILTER (WHERE dt <> $day OR coalesce($against = $day, false)) AS against_opens
     FROM counted
     GROUP BY time
 )

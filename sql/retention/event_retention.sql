@@ -3,9 +3,9 @@
 --   | 某个时间段触发某事件的用户中，多少人在之后的时间段触发另一事件（或同一事件）？
 -- param from date = first_day : a day of the first cohort
 -- param to date = last_day : a day of the last cohort
--- param event text = page_view : id of the initial event
+-- param event text of events.event = page_view : id of the initial event
 -- param filter filter = true : which initial events count
--- param follow text = page_view : id of the follow-up event
+-- param follow text of events.event = page_view : id of the follow-up event
 -- param follow_filter filter = true : which follow-up events count
 -- param grain text = day in (day, week, month) : what a period is
 -- param periods int = 7 from 0 : how many periods later

@@ -5,6 +5,7 @@
 //! -- question: How many opens and page views did each day have, and how long did the visitors stay?
 //! --   | 每天的打开次数和访问次数各是多少，访问用户停留多久？
 //! -- param from date = first_day : first local day
+//! -- param event text of events.event = page_view : one of the values of a column
 //! -- param grain text = day in (day, week, month) : what one row is
 //! -- param limit int = 200 from 0 : how many rows
 //! -- column visit_uv = visitors | 访问人数 : distinct users with a page view | 有页面访问的去重用户数
@@ -26,7 +27,7 @@ use datafusion::common::Result;
 
 use crate::ask::errors::Usage;
 use crate::ask::header_lines::{Chart, Check, ColumnNote, Label, Period, Reach};
-use crate::ask::parameters::{Parameter, ParameterType};
+use crate::ask::parameters::{Parameter, ParameterType, ValuesOf};
 use crate::ask::script::Source;
 use crate::error::{did_you_mean, edit_distance};
 
@@ -183,7 +184,7 @@ fn entries(text: &str) -> Vec<(usize, String)> {
     entries
 }
 
-/// `name type [= default] [from least] [in (a, b)] [: meaning]`
+/// `name type [of table.column] [= default] [from least] [in (a, b)] [: meaning]`
 fn parameter(declaration: &str) -> std::result::Result<Parameter, String> {
     const FORM: &str = "a parameter is declared as `-- param name type = default : meaning`";
     let (head, meaning) = match declaration.split_once(" :") {
@@ -206,15 +207,39 @@ fn parameter(declaration: &str) -> std::result::Result<Parameter, String> {
         Some((head, default)) => (head.trim(), Some(unquote(default.trim()))),
         None => (head, None),
     };
-    let mut words = head.split_whitespace();
-    let (Some(name), Some(kind), None) = (words.next(), words.next(), words.next()) else {
-        return Err(format!("'{head}' is not a name and a type; {FORM}"));
+    let words: Vec<&str> = head.split_whitespace().collect();
+    let (name, kind, column) = match words.as_slice() {
+        [name, kind] => (*name, *kind, None),
+        [name, kind, "of", column] => (*name, *kind, Some(*column)),
+        _ => return Err(format!("'{head}' is not a name and a type; {FORM}")),
     };
     let kind: ParameterType = kind.parse().map_err(|e| crate::ask::errors::plain(&e))?;
+    let values = column.map(|column| values_of(name, kind, column)).transpose()?;
     if least.is_some() && !matches!(kind, ParameterType::Int | ParameterType::Float) {
         return Err(format!("parameter {name}: from is for int and float, not for {kind}"));
     }
-    Ok(Parameter { name: name.to_string(), kind, default, least, accepted, meaning: meaning.to_string() })
+    Ok(Parameter {
+        name: name.to_string(),
+        kind,
+        values,
+        default,
+        least,
+        accepted,
+        meaning: meaning.to_string(),
+    })
+}
+
+/// `events.page`
+fn values_of(name: &str, kind: ParameterType, column: &str) -> std::result::Result<ValuesOf, String> {
+    if !matches!(kind, ParameterType::Text | ParameterType::List) {
+        return Err(format!("parameter {name}: of is for text and list, not for {kind}"));
+    }
+    match column.split_once('.') {
+        Some((table, column)) if !table.is_empty() && !column.is_empty() && !column.contains('.') => {
+            Ok(ValuesOf { table: table.to_string(), column: column.to_string() })
+        }
+        _ => Err(format!("parameter {name}: '{column}' is not a table and its column, such as events.page")),
+    }
 }
 
 fn unquote(text: &str) -> String {

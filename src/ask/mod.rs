@@ -14,6 +14,7 @@ mod files;
 mod guard;
 mod header;
 mod header_lines;
+mod headings;
 mod output;
 mod parameters;
 mod script;
@@ -35,10 +36,11 @@ pub use header_lines::{Chart, ChartKind, Check, ColumnNote, Edge, Label, Period,
 #[cfg(feature = "store")]
 pub(crate) use output::cells;
 pub use output::{Format, Numbers, type_name, write, write_objects};
-pub use parameters::{Arguments, Given, Parameter, ParameterType, check_known};
+pub use parameters::{Arguments, Given, Parameter, ParameterType, ValuesOf, check_known};
 pub use script::{Parsed, Source, parse, quoted};
 
 use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 #[cfg(feature = "store")]
@@ -94,6 +96,10 @@ async fn plan(
     let plan = context.state().statement_to_plan(bound).await?;
     guard::check_plan(context, &plan)?;
     guard::check_setting(&plan)?;
+    if let LogicalPlan::DescribeTable(table) = &plan {
+        return context.read_batch(headings::described(&table.schema)?);
+    }
+    let plan = headings::as_written(plan, &statement.statement)?;
     context.execute_logical_plan(plan).await
 }
 

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::common::{DataFusionError, Result, TableReference, plan_err};
+use datafusion::common::{DataFusionError, Result, TableReference, plan_datafusion_err, plan_err};
 use datafusion::datasource::TableProvider;
+use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
@@ -17,7 +18,7 @@ use datafusion::sql::parser::Statement;
 
 use crate::ask::errors::Usage;
 use crate::error::did_you_mean;
-use crate::folder;
+use crate::folder::{Folder, INSTEAD, first_fault};
 use crate::parquet_gate::gate;
 
 const COMPRESSIONS: [&str; 5] = ["gz", "gzip", "zst", "bz2", "xz"];
@@ -29,13 +30,14 @@ pub(super) async fn register_files(context: &SessionContext, statement: &Stateme
         let TableReference::Bare { table } = &reference else {
             continue;
         };
-        if !looks_like_a_file(table) || context.table_exist(reference.clone())? {
+        if !looks_like_a_file(table, statement) || context.table_exist(reference.clone())? {
             continue;
         }
         let provider = table_of(&state, table).await?;
+        let registered = context.register_table(reference.clone(), provider);
         // Another report of the run may have come first.
-        if !context.table_exist(reference.clone())? {
-            context.register_table(reference.clone(), provider)?;
+        if registered.is_err() && !context.table_exist(reference.clone())? {
+            registered?;
         }
     }
     Ok(())
@@ -59,8 +61,18 @@ pub(super) fn refuse_files(context: &SessionContext, statement: &Statement) -> R
     Ok(())
 }
 
-fn looks_like_a_file(name: &str) -> bool {
-    !name.contains("://") && (has_the_name_of_a_file(name) || has_a_log(Path::new(name)))
+fn looks_like_a_file(name: &str, statement: &Statement) -> bool {
+    let path = Path::new(name);
+    !name.contains("://")
+        && (has_the_name_of_a_file(name)
+            || has_a_log(path)
+            // A word is a folder in quotes alone: a folder must not take the name of a table that is about to be made.
+            || (path.is_dir() && is_quoted(name, statement) && first_known_file(path).is_some()))
+}
+
+fn is_quoted(name: &str, statement: &Statement) -> bool {
+    let written = statement.to_string();
+    ['\'', '"'].iter().any(|quote| written.contains(&format!("{quote}{name}{quote}")))
 }
 
 fn has_the_name_of_a_file(name: &str) -> bool {
@@ -95,19 +107,27 @@ async fn table_of(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvi
              CREATE EXTERNAL TABLE"
         );
     };
+    let format = kind.file_format(state)?;
+    if is_folder || is_pattern {
+        let folder = Folder {
+            name: None,
+            format,
+            extension: kind.extension,
+            locations: vec![name.to_string()],
+            order: vec![],
+        };
+        return Ok(Arc::new(folder.table(state).await?));
+    }
     if kind.format == "parquet" && kind.compression.is_none() {
-        if is_folder || is_pattern {
-            return Ok(Arc::new(folder::parquet(state, name, &kind.extension)?.table(state).await?));
-        }
         gate(&mut File::open(path)?).map_err(|e| e.context(format!("file '{name}'")))?;
     }
-    let url = if is_folder && !name.ends_with('/') { format!("{name}/") } else { name.to_string() };
-    let mut config = ListingTableConfig::new(ListingTableUrl::parse(url)?)
-        .with_listing_options(kind.listing_options(state, is_folder)?);
-    let about = |e: DataFusionError| e.context(format!("file '{name}'"));
-    if is_folder {
-        config = config.infer_partitions_from_path(state).await.map_err(about)?;
-    }
+    let options = ListingOptions::new(format).with_file_extension("");
+    let config = ListingTableConfig::new(ListingTableUrl::parse(name)?).with_listing_options(options);
+    let is_json = kind.format == "json";
+    let about = |e: DataFusionError| match is_json.then(|| first_fault(path, None)).flatten() {
+        Some(fault) => plan_datafusion_err!("file '{name}', {fault}; {INSTEAD}"),
+        None => e.context(format!("file '{name}'")),
+    };
     let config = config.infer_schema(state).await.map_err(about)?;
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
@@ -145,7 +165,7 @@ impl Kind {
         Some(Self { format, extension, compression, tabs })
     }
 
-    fn listing_options(&self, state: &SessionState, is_folder: bool) -> Result<ListingOptions> {
+    fn file_format(&self, state: &SessionState) -> Result<Arc<dyn FileFormat>> {
         let mut options = HashMap::new();
         if let Some(compression) = self.compression {
             let compression = if compression == "gzip" { "gz" } else { compression };
@@ -157,9 +177,7 @@ impl Kind {
         let Some(factory) = state.get_file_format_factory(self.format) else {
             return plan_err!("this build cannot read {} files", self.format);
         };
-        // A single file or a pattern names what it wants; a folder may hold other files too.
-        let extension = if is_folder { self.extension.as_str() } else { "" };
-        Ok(ListingOptions::new(factory.create(state, &options)?).with_file_extension(extension))
+        factory.create(state, &options)
     }
 }
 

@@ -11,7 +11,7 @@ use datafusion::common::{Result, TableReference, exec_err, plan_err};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    CreateView, ObjectName, ObjectNamePart, ObjectType, Statement as SqlStatement,
+    CreateView, Insert, ObjectName, ObjectNamePart, ObjectType, Statement as SqlStatement, TableObject,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -78,10 +78,16 @@ async fn remove(
     context.read_empty().map(Some)
 }
 
-/// Fails if a statement reads a saved view that does not plan.
+/// Fails if a statement reads a saved view that does not plan, or adds rows to a table or view of the store. The engine would
+/// look at the rows first, and say what is wrong with them.
 pub(super) fn check(context: &SessionContext, statement: &Statement) -> Result<()> {
-    if saved_views(context).is_none() {
-        return Ok(());
+    let Some(saved) = saved_views(context) else { return Ok(()) };
+    if let Statement::Statement(inner) = statement
+        && let SqlStatement::Insert(Insert { table: TableObject::TableName(table), .. }) = inner.as_ref()
+        && let Some(table) = last(table)
+        && (saved.built_in().any(|name| name == table) || saved.is_saved(&table))
+    {
+        return plan_err!("INSERT cannot change a table of a store");
     }
     for reference in context.state().resolve_table_references(statement)? {
         check_planned(context, reference.table())?;

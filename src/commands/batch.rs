@@ -5,7 +5,7 @@ use std::path::Path;
 
 use datafusion::common::{DataFusionError, Result};
 use footfall::Engine;
-use footfall::ask::{Format, Given, Period, check_known, narrowed};
+use footfall::ask::{Arguments, Format, Given, Period, check_known, narrowed};
 use footfall::report::batch::{Day, DayCounts, Lock, Order, RUN_FILE, RunRecord, StoreState, Which, recover};
 use footfall::report::{Days, Report};
 use footfall::store::Store;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Form, Limits, ReportArgs};
 use crate::commands::progress::Shown;
-use crate::commands::report::{NO_EVENTS, open, parameter_names};
+use crate::commands::report::{NO_EVENTS, open, parameter_names, say_unknown};
 use crate::commands::{Outcome, say, summary, tell, usage};
 
 pub(crate) async fn run(
@@ -116,6 +116,12 @@ pub(crate) async fn run(
         Some(engine) => engine,
         None => engine(&store, None, limits).await?,
     };
+    let asked = order
+        .reports
+        .iter()
+        .filter_map(|report| Some((*report, report.arguments(&order.given, &days).ok()?)));
+    let asked: Vec<(&Report, Arguments)> = asked.collect();
+    say_unknown(limits, &engine, &asked, &order.given).await;
     let shown = Shown::new(&args.batch.progress, limits);
     summary::begin(folder);
     let (record, error) = order.run(&engine, &plan, &days, &state, &shown).await?;

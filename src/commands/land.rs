@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::{DataFusionError, Result};
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::prelude::{Expr, col, lit};
 use footfall::land::{Format, LandOptions, Landed, Mapping, Progress, inspect, land, shown, sources};
 use footfall::store::{Catalogue, Store};
+use footfall::{Engine, EngineOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{LandArgs, Limits};
@@ -100,18 +104,44 @@ pub(crate) async fn land_files(
     if all.len() > 1 {
         tell(limits, account("total", &Landed { seconds: started.elapsed().as_secs_f64(), ..total(&all) }))?;
     }
-    for landed in all.iter().filter(|landed| landed.rows > 0 && landed.rows == landed.quarantined) {
-        let (name, map) = (shown(&landed.source), &options.map.name);
+    let none_landed: Vec<String> = all
+        .iter()
+        .filter(|landed| landed.rows > 0 && landed.rows == landed.quarantined)
+        .map(|landed| shown(&landed.source))
+        .collect();
+    for name in &none_landed {
+        let map = &options.map.name;
         say(
             limits,
             format!("{name}: no row landed; is it a log of mapping '{map}'? land --dry-run tells more"),
         );
+    }
+    // The files have landed, as far as they can: what is only told is no reason to fail.
+    if let Ok(Some(reason)) = frequent_reason(&store, &none_landed).await {
+        say(limits, format!("warning: no row of these files landed; the most frequent reason is: {reason}"));
     }
     let quarantined: u64 = all.iter().map(|landed| landed.quarantined).sum();
     if quarantined > 0 {
         say(limits, "rejected rows and their reasons: select * from quarantine");
     }
     Ok(all)
+}
+
+/// Why most rows of the files were rejected.
+async fn frequent_reason(store: &Store, files: &[String]) -> Result<Option<String>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let engine = Engine::with_store(store, &EngineOptions::default()).await?;
+    let names: Vec<Expr> = files.iter().map(|name| lit(name.as_str())).collect();
+    let reasons = engine.context().table("quarantine").await?.filter(col("file").in_list(names, false))?;
+    let rows = reasons.aggregate(vec![col("reason")], vec![count(lit(1)).alias("rows")])?;
+    let most = rows
+        .sort(vec![col("rows").sort(false, false), col("reason").sort(true, false)])?
+        .limit(0, Some(1))?;
+    let batches = most.collect().await?;
+    let first = batches.iter().find(|batch| batch.num_rows() > 0);
+    Ok(first.map(|batch| array_value_to_string(batch.column(0), 0)).transpose()?)
 }
 
 /// Every row of a file, by what became of it.

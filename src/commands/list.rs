@@ -20,6 +20,9 @@ pub(super) fn text(reports: &[&Report]) -> String {
         }
         for parameter in &report.parameters {
             let _ = write!(out, "  -p {} ({}", parameter.name, parameter.kind);
+            if let Some(values) = &parameter.values {
+                let _ = write!(out, " of {values}");
+            }
             if let Some(least) = parameter.least {
                 let _ = write!(out, " from {least}");
             }
@@ -78,6 +81,7 @@ fn parameter(parameter: &Parameter) -> Value {
         "name": parameter.name,
         "type": parameter.kind.to_string(),
         "accepts": parameter.kind.accepts(),
+        "of": parameter.values.as_ref().map(|values| values.to_string()),
         "default": parameter.default,
         "from": parameter.least,
         "in": parameter.accepted,

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use datafusion::common::{DataFusionError, Result};
 use footfall::ask::plain;
 use footfall::repl::editor::{Line, LineEditor};
-use footfall::repl::statement::{Input, inputs, is_goodbye};
+use footfall::repl::statement::{Input, inputs, is_goodbye, typed};
 use footfall::repl::{Next, Session, SessionOptions, is_cancelled};
 
 use crate::cli::{Limits, ReplArgs, SqlArgs};
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &ReplArgs, limits: &Limits) -> Result<Outcome> {
     };
     if !std::io::stdin().is_terminal() {
         let text = stdin().await?;
-        if inputs(&text).iter().any(|input| matches!(input, Input::Command(_))) {
+        if inputs(&text).iter().any(|input| !matches!(input, Input::Sql(_))) {
             Session::open(options()).await?.run_text("<stdin>", &text).await?;
             return Ok(Outcome::Done);
         }
@@ -51,22 +51,33 @@ pub(crate) async fn run(args: &ReplArgs, limits: &Limits) -> Result<Outcome> {
 async fn converse(session: &mut Session) -> Result<()> {
     let mut editor = LineEditor::new(session.names(), session.has_colour())?;
     session.remembered().iter().for_each(|text| editor.remember(text));
+    // A statement in which a command stands goes on after it.
+    let mut open = String::new();
     loop {
         // Blocks this thread alone: queries, timers and signals have others.
-        let text = match editor.read("footfall> ")? {
+        let text = match editor.read("footfall> ", &open)? {
             Line::Text(text) => text,
-            Line::Forgotten => continue,
+            Line::Forgotten => {
+                open.clear();
+                continue;
+            }
+            Line::Again => continue,
             Line::End => return Ok(()),
         };
+        open.clear();
         if text.trim().is_empty() {
             continue;
         }
         if is_goodbye(&text) {
             return Ok(());
         }
-        editor.remember(text.trim());
+        let (all, rest) = typed(&text);
+        match rest {
+            Some(rest) => open = rest + "\n",
+            None => editor.remember(text.trim()),
+        }
         session.set_size(editor.size());
-        for input in inputs(&text) {
+        for input in all {
             match session.run(&input).await {
                 Ok(Next::GoOn) => {}
                 Ok(Next::Leave) => return Ok(()),

@@ -8,7 +8,7 @@ use footfall::Engine;
 use footfall::ask::{Arguments, Format, Given, OutputFile, check_known};
 use footfall::report::batch::{FolderRecord, StoreState, run_once, share};
 use footfall::report::page::Language;
-use footfall::report::{Days, Pack, PageStore, Report, write_page};
+use footfall::report::{Days, Pack, PageStore, Report, unknown_values, write_page};
 use footfall::store::Store;
 use serde_json::{Value, json};
 
@@ -68,6 +68,7 @@ pub(crate) async fn run(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
     }
     let engine = engine(args.store.as_deref(), args.segment.as_deref(), limits).await?;
     let asked = check(&engine, &reports, &given).await?;
+    say_unknown(limits, &engine, &asked, &given).await;
     let mut out = stdout();
     for (at, (report, arguments)) in asked.iter().enumerate() {
         if at > 0 {
@@ -113,6 +114,7 @@ async fn ask<'a>(args: &ReportArgs, reports: &[&'a Report], limits: &Limits) -> 
     let engine = batch::engine(&store, args.segment.as_deref(), limits).await?;
     state.segment = batch::version_of(&engine);
     let asked = check(&engine, reports, &given).await?;
+    say_unknown(limits, &engine, &asked, &given).await;
     Ok(Some(Asked { store, state, engine, asked }))
 }
 
@@ -240,6 +242,18 @@ pub(crate) async fn check<'a>(
         }
     }
     Ok(asked)
+}
+
+/// Tells which of the values that were given no row has.
+pub(crate) async fn say_unknown(
+    limits: &Limits,
+    engine: &Engine,
+    asked: &[(&Report, Arguments)],
+    given: &[Given],
+) {
+    for note in unknown_values(engine, asked, given).await {
+        say(limits, format!("note: {note}"));
+    }
 }
 
 /// The names of all parameters of these reports.

@@ -66,7 +66,7 @@ impl UrlTableFactory for QuotedTables {
 }
 
 /// The folder or pattern of Parquet files that is written so.
-pub(crate) fn parquet(state: &SessionState, location: &str, extension: &str) -> Result<Folder> {
+fn parquet(state: &SessionState, location: &str, extension: &str) -> Result<Folder> {
     let Some(factory) = state.get_file_format_factory("parquet") else {
         return plan_err!("this build cannot read parquet files");
     };

@@ -40,6 +40,18 @@ impl Location {
         }
     }
 
+    /// Why there is no file to be read.
+    pub(super) fn nothing(&self, extension: &str) -> String {
+        let described = self.described();
+        match self.url.get_glob() {
+            Some(_) => format!("no file of {described} is to be read: none matches, or all are hidden"),
+            None => format!(
+                "no file of {described} is to be read: none ends in {extension}, or all are hidden or in folders that \
+                 are not named key=value"
+            ),
+        }
+    }
+
     /// The visible files that the location names, in the order of their names.
     pub(super) async fn files(&self, state: &dyn Session, extension: &str) -> Result<Vec<File>> {
         let store = state.runtime_env().object_store(&self.url)?;

@@ -1,16 +1,17 @@
-//! What does each file hold? Its footer tells, and a file whose footer cannot be read is refused by name.
+//! What does each file hold? Its footer or its first rows tell, and a file in which they cannot be read is refused by name.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err, plan_datafusion_err};
 use datafusion::datasource::file_format::FileFormat;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
 use super::files::File;
+use super::json_lines::{INSTEAD, first_fault};
 use crate::parquet_gate::gate;
 
 /// The schema of each file, in the order of the files. All lie on the storage of the first.
@@ -33,11 +34,18 @@ async fn schema(
     file: &File,
 ) -> Result<SchemaRef> {
     let name = &file.name;
-    let refused = |error: DataFusionError| error.context(format!("file '{name}'"));
+    let refused = |error: DataFusionError| {
+        let path = file.local_path().filter(|_| format.get_ext() == "json");
+        match path.and_then(|path| first_fault(&path, None)) {
+            Some(fault) => plan_datafusion_err!("file '{name}', {fault}; {INSTEAD}"),
+            None => error.context(format!("file '{name}'")),
+        }
+    };
+    let is_parquet = format.get_ext() == "parquet";
     if file.meta.size == 0 {
         return exec_err!("file '{name}' is empty: 0 bytes, as a writer leaves it that has not finished");
     }
-    if let Some(path) = file.local_path() {
+    if is_parquet && let Some(path) = file.local_path() {
         gate(&mut std::fs::File::open(path)?).map_err(refused)?;
     }
     let read = format.infer_schema(state, store, std::slice::from_ref(&file.meta));

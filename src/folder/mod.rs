@@ -1,9 +1,10 @@
-//! Parquet files that others made, read as one table: a folder, a pattern, or several of them.
+//! Files that others made, read as one table: a folder, a pattern, or several of them.
 //!
 //! Such files grow apart: a column is added, a number outgrows its type, two writers name a time differently. The
-//! footers of all files are read first and their columns merged by name ([`widen`]): a column that a file lacks is NULL
-//! there, a narrower type is read as the wider one. What has no common type, and a file that is empty or cut short, is
-//! an error that names the files.
+//! footers of all Parquet files, and the first rows of all JSON lines, are read first and their columns merged by name
+//! ([`widen`]): a column that a file lacks is NULL there, a narrower type is read as the wider one. What has no common
+//! type, and a Parquet file that is empty or cut short, is an error that names the files. CSV is read by the place of a
+//! column ([`headers`]).
 //!
 //! A file whose name starts with `.` or `_` is not part of the table: writers keep there what is not finished. Of
 //! sub-folders only those named `key=value` are read, and each key is a column.
@@ -11,6 +12,8 @@
 mod factories;
 mod files;
 mod footers;
+mod headers;
+mod json_lines;
 mod widen;
 
 use std::sync::Arc;
@@ -24,7 +27,8 @@ use datafusion::logical_expr::SortExpr;
 
 use files::{File, Location};
 
-pub(crate) use factories::{parquet, with_folders};
+pub(crate) use factories::with_folders;
+pub(crate) use json_lines::{INSTEAD, first_fault};
 
 /// What a table is made of.
 pub(crate) struct Folder {
@@ -42,6 +46,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Looks at every file and makes the table.
     pub(crate) async fn table(self, state: &dyn Session) -> Result<ListingTable> {
+        let is_parquet = self.format.get_ext() == "parquet";
         let mut files = vec![];
         let mut paths = vec![];
         let mut storage = None;
@@ -55,13 +60,16 @@ impl Folder {
                     self.locations[0]
                 );
             }
-            let found = location.files(state, &self.extension).await?;
+            let mut found = location.files(state, &self.extension).await?;
             if found.is_empty() {
-                return plan_err!(
-                    "no file of {} is to be read: none ends in {}, or all are hidden or in folders that are not named key=value",
-                    location.described(),
-                    self.extension
-                );
+                return plan_err!("{}", location.nothing(&self.extension));
+            }
+            if !is_parquet {
+                // A log that nothing was written to has no rows; Parquet has a footer even then.
+                found.retain(|file| file.meta.size > 0);
+                if found.is_empty() {
+                    return plan_err!("every file of {} is empty", location.described());
+                }
             }
             paths.extend(location.paths(&found, &self.extension, self.name.as_ref())?);
             files.extend(found);
@@ -69,7 +77,10 @@ impl Folder {
         let keys = keys(&files)?;
         let schemas = footers::schemas(state, &self.format, &files).await?;
         let named = files.iter().map(|file| file.name.as_str()).zip(&schemas);
-        let merged = widen::merge(named)?;
+        let merged = match self.format.get_ext().as_str() {
+            "csv" => headers::merge(named, &keys)?,
+            _ => widen::merge(named)?,
+        };
         // The folder's name says it for all rows, whatever the files say.
         let columns = merged.fields().iter().filter(|field| !keys.contains(field.name())).cloned();
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));

@@ -14,10 +14,9 @@ use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use super::LandOptions;
 use super::convert::Kind;
 use super::input::{BATCH_TEXT, MAX_ROW, Raw, Reader, Text, Texts};
-use super::mapping::Mapping;
+use super::mapping::{Mapping, users_or};
 use super::quarantine::{Fault, Reject, shortened};
 use super::rows::RowBuilder;
-use crate::error::did_you_mean;
 
 pub(super) struct CsvReader {
     source: ::csv::Reader<Guard>,
@@ -212,7 +211,7 @@ fn check_header(header: &[String], mapping: &Mapping) -> Result<()> {
             field.path,
             mapping.name,
             names.join(", "),
-            did_you_mean(&field.path, &names)
+            users_or(&names, &field.path)
         );
     }
     Ok(())

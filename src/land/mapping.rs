@@ -200,6 +200,18 @@ impl MappingFile {
     }
 }
 
+/// What may have been meant where a file lacks the column `missing`: a file of users, or another column.
+pub(super) fn users_or(columns: &[&str], missing: &str) -> String {
+    const OF_USERS: [&str; 6] = ["gender", "birth_year", "province", "city", "first_seen", "updated_at"];
+    let is_of_users = columns.contains(&"user_id")
+        && !columns.contains(&"ts")
+        && OF_USERS.iter().any(|column| columns.contains(column));
+    if is_of_users {
+        return "; a file of users lands with --table users".to_owned();
+    }
+    did_you_mean(missing, columns)
+}
+
 /// The zone that a mapping names, UTC if none.
 pub(super) fn zone(name: Option<&str>) -> Result<Tz, String> {
     let name = name.unwrap_or("UTC");

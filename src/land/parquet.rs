@@ -26,9 +26,8 @@ use super::convert::{Kind, convert, to_json};
 use super::expressions::columns_read;
 use super::input::{Raw, Reader, Texts};
 use super::instant::Reading;
-use super::mapping::Mapping;
+use super::mapping::{Mapping, users_or};
 use super::props::{Props, PropsBuilder};
-use crate::error::did_you_mean;
 use crate::parquet_gate::gate;
 use crate::store::schema::properties;
 
@@ -158,7 +157,7 @@ fn check_columns(schema: &Schema, mapping: &Mapping) -> Result<()> {
             field.path,
             mapping.name,
             names.join(", "),
-            did_you_mean(&field.path, &names)
+            users_or(&names, &field.path)
         ),
         None => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! What the planner learns from us: one ordered list of rules for each stage, and the operators they put into plans.
 
 pub(crate) mod bound_days;
+pub(crate) mod declared_properties;
 pub(crate) mod keyed_aggregate;
 pub(crate) mod prepare_window_calls;
 pub(crate) mod sessionize;
@@ -15,6 +16,14 @@ use std::sync::Arc;
 
 use datafusion::optimizer::{AnalyzerRule, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+
+/// Rules over logical plans as they were written, to be put before DataFusion's.
+pub(crate) fn first_analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    vec![
+        // Before type coercion: a property is compared with the type that was declared.
+        Arc::new(declared_properties::DeclaredProperties),
+    ]
+}
 
 /// Rules over logical plans as they were written, to be appended to DataFusion's.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {

@@ -19,7 +19,7 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use crate::repl::complete::{Candidate, Names, complete, signature};
 use crate::repl::lex::words;
-use crate::repl::statement::is_complete;
+use crate::repl::statement::{is_complete, is_continued};
 use crate::repl::text::{cut, pad, width};
 
 /// Names that the session renews while the editor reads them.
@@ -28,12 +28,17 @@ pub type SharedNames = Arc<RwLock<Names>>;
 /// With so many candidates at most, each stands in a line with what it is.
 const EXPLAINED: usize = 16;
 
+/// What an empty line says of a statement that goes on in it.
+const OPEN: &str = "   … the statement is open: ; ends it, \\p shows it, \\r forgets it";
+
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     Text(String),
     /// Ctrl-C: the line is forgotten.
     Forgotten,
+    /// The window changed its size: what was there is read again.
+    Again,
     /// Ctrl-D, or the terminal is gone.
     End,
 }
@@ -58,18 +63,17 @@ impl LineEditor {
         Ok(Self { editor })
     }
 
-    /// A statement, which may have many lines, or a command.
-    pub fn read(&mut self, prompt: &str) -> io::Result<Line> {
+    /// A statement, which may have many lines, or a command. `open` is the beginning of a statement that is there already.
+    pub fn read(&mut self, prompt: &str, open: &str) -> io::Result<Line> {
         let (width, _) = self.size();
         if let Some(helper) = self.editor.helper() {
             helper.width.set(width);
         }
-        match self.editor.readline(prompt) {
+        match self.editor.readline_with_initial(prompt, (open, "")) {
             Ok(text) => Ok(Line::Text(text)),
             Err(ReadlineError::Interrupted) => Ok(Line::Forgotten),
             Err(ReadlineError::Eof) => Ok(Line::End),
-            // The window changed its size: the next reading draws the line anew.
-            Err(ReadlineError::Signal(_)) => Ok(Line::Text(String::new())),
+            Err(ReadlineError::Signal(_)) => Ok(Line::Again),
             Err(e) => Err(failed(e)),
         }
     }
@@ -146,10 +150,15 @@ impl Assistant {
 impl Hinter for Assistant {
     type Hint = Hint;
 
-    /// The signature of the call around the cursor; without one, how the history goes on.
+    /// That the statement is still open; the signature of the call around the cursor; without one, how the history goes on.
     fn hint(&self, line: &str, pos: usize, context: &Context<'_>) -> Option<Hint> {
         if line.is_empty() || pos < line.len() {
             return None;
+        }
+        // The editor draws no prompt before a further line, so words stand behind the cursor.
+        if is_continued(line) {
+            let shown = cut(OPEN, self.width.get().saturating_sub(1));
+            return Some(Hint { shown, rest: None });
         }
         if let Ok(names) = self.names.read()
             && let Some(function) = signature(line, pos, &*names)

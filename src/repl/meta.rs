@@ -30,11 +30,14 @@ pub enum Meta {
     Expanded(Option<Expanded>),
     Include(PathBuf),
     Edit(Option<PathBuf>),
-    /// Name with its type as written, and the value; without a value the parameter is forgotten, without both all are shown.
+    /// Name with its type as written, and the value; without a value the parameter is shown, without both all are.
     Set(Option<(String, Option<String>)>),
+    Unset(String),
     Last,
     /// The last statement, as it was typed.
     Print,
+    /// Forgets a statement that has no end yet.
+    Reset,
     Report {
         name: Option<String>,
         parameters: Vec<String>,
@@ -63,7 +66,7 @@ pub enum Expanded {
 }
 
 /// Command, arguments, meaning.
-pub const COMMANDS: [(&str, &str, &str); 19] = [
+pub const COMMANDS: [(&str, &str, &str); 21] = [
     ("d", "[NAME]", "tables and views; columns, types and definition of one"),
     ("df", "[NAME]", "functions; the page of one"),
     (
@@ -72,7 +75,11 @@ pub const COMMANDS: [(&str, &str, &str); 19] = [
         "type, nulls, distinct values, least, greatest and most frequent value of each column",
     ),
     ("report", "[NAME] [-p NAME=VALUE]…", "reports; the answer of one"),
-    ("chart", "[line|bar|heat|funnel] [X Y…]", "draws the last result; that of a report as its header says"),
+    (
+        "chart",
+        "[line|bar|heat|funnel] [X Y… | X Y SERIES]",
+        "draws the last result; that of a report as its header says",
+    ),
     ("pivot", "[ROWS HEADINGS VALUES]", "turns the last result: values of a column become columns"),
     ("last", "", "the last result again, all of its columns; in SQL it is the table _"),
     ("watch", "SECONDS [TIMES] [until EXPRESSION]", "repeats the last statement and marks what changed"),
@@ -84,10 +91,12 @@ pub const COMMANDS: [(&str, &str, &str); 19] = [
     ),
     ("x", "[on|off|auto]", "a line for each value instead of a row"),
     ("timing", "[on|off]", "says how long a statement took"),
-    ("set", "[NAME[:TYPE] [VALUE]]", "the value of $NAME"),
+    ("set", "[NAME[:TYPE] [VALUE]]", "gives $NAME a value; without one shows it, alone shows all"),
+    ("unset", "NAME", "takes the value of $NAME away"),
     ("i", "FILE", "runs a file of statements and commands"),
     ("e", "[FILE]", "the last statement, or a file, in your editor, then runs it"),
-    ("p", "", "the last statement, as it was typed"),
+    ("p", "", "the statement that is open, or the last one, as it was typed"),
+    ("r", "", "forgets the statement that is open"),
     ("history", "[N]", "what was asked, with time, duration and rows"),
     ("?", "", "this list"),
     ("q", "", "leaves; Ctrl-D does, too"),
@@ -143,8 +152,13 @@ pub fn parse(line: &str) -> Result<Meta, String> {
         "i" => optional()?.map(|file| Meta::Include(PathBuf::from(file))).ok_or_else(usage),
         "e" => Ok(Meta::Edit(optional()?.map(PathBuf::from))),
         "set" => set(rest).ok_or_else(usage),
+        "unset" => {
+            let name = optional()?.ok_or_else(usage)?;
+            Ok(Meta::Unset(name.trim_start_matches('$').split(':').next().unwrap_or_default().to_string()))
+        }
         "last" => none(Meta::Last),
         "p" => none(Meta::Print),
+        "r" => none(Meta::Reset),
         "report" => report(&words).map_err(|e| format!("\\report: {e}; {}", usage())),
         "history" => match optional()?.map(|word| word.parse()) {
             None => Ok(Meta::History(None)),
@@ -266,8 +280,9 @@ fn set(rest: &str) -> Option<Meta> {
     if plain.is_empty() || !plain.chars().all(|c| c.is_alphanumeric() || c == '_') {
         return None;
     }
-    let value = unquoted(value).unwrap_or_else(|| value.to_string());
-    Some(Meta::Set(Some((name.to_string(), (!value.is_empty()).then_some(value)))))
+    // A pair of quotes is a value, with nothing in it, too.
+    let value = unquoted(value).or_else(|| (!value.is_empty()).then(|| value.to_string()));
+    Some(Meta::Set(Some((name.to_string(), value))))
 }
 
 /// `NAME -p a=b -pc=d`

@@ -7,12 +7,12 @@ use datafusion::common::{Result, TableReference};
 use datafusion::logical_expr::Documentation;
 use datafusion::prelude::SessionContext;
 
-use crate::ask::type_name;
+use crate::ask::{ParameterType, type_name};
 use crate::config::FootfallOptions;
 use crate::engine::Engine;
 use crate::functions::{self, Function as OurFunction};
-use crate::repl::complete::{Function, Item, Report, ReportParameter, Table};
-use crate::report::Pack;
+use crate::repl::complete::{Function, Item, Report, ReportParameter, Table, Takes};
+use crate::report::{Pack, declared_events, texts};
 
 /// Columns of events whose values are offered behind `=`.
 const WITH_VALUES: [&str; 3] = ["event", "page", "scene"];
@@ -134,6 +134,13 @@ pub(crate) fn reports(pack: &Pack) -> Vec<Report> {
                 name: parameter.name.clone(),
                 detail: format!("{}: {}", parameter.kind, parameter.meaning),
                 accepted: parameter.accepted.clone(),
+                takes: match (parameter.kind, &parameter.values) {
+                    (ParameterType::Column, _) => Takes::Column,
+                    (ParameterType::Filter, _) => Takes::Filter,
+                    (ParameterType::List, Some(values)) => Takes::Values(values.column.clone()),
+                    (_, Some(values)) => Takes::Value(values.column.clone()),
+                    (_, None) => Takes::Other,
+                },
             })
             .collect(),
     };
@@ -153,15 +160,14 @@ pub(crate) async fn values(engine: &Engine) -> Result<Vec<(String, Vec<String>)>
              WHERE {column} IS NOT NULL AND dt > (SELECT max(dt) FROM events) - INTERVAL '7 days' \
              GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES}"
         );
-        let batches = context.sql(&query).await?.collect().await?;
-        let mut values = Vec::new();
-        for batch in &batches {
-            let texts = datafusion::arrow::compute::cast(
-                batch.column(0),
-                &datafusion::arrow::datatypes::DataType::Utf8,
-            )?;
-            let texts = datafusion::arrow::array::AsArray::as_string::<i32>(&texts).clone();
-            values.extend(texts.iter().flatten().map(str::to_string));
+        let mut values = texts(engine, &query).await?;
+        if column == "event" {
+            // What is declared but has not come yet.
+            for event in declared_events(engine).await.unwrap_or_default() {
+                if !values.contains(&event) {
+                    values.push(event);
+                }
+            }
         }
         all.push((column.to_string(), values));
     }

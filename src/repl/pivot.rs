@@ -15,20 +15,53 @@ use crate::repl::grid::{Cell, Column, Grid, Kind};
 /// More columns than this help nobody.
 const WIDEST: usize = 400;
 
+/// Which rows of a result the rows and columns of the turned one come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The columns of the result that are rows and values.
+    pub rows: usize,
+    pub values: usize,
+    /// Of the turned result's columns, the first one included.
+    pub names: Vec<String>,
+    /// For each row, one that has its value of the first column.
+    pub first: Vec<usize>,
+    /// For each other column the row that its values come from; `None` where there is none.
+    pub places: Vec<Vec<Option<usize>>>,
+}
+
 /// Turns `grid`: the named columns are rows, headings and values; without names the first, the second and the third.
 ///
 /// NULL is a value of its own, beside the text 'NULL'. A column whose name is taken, as that of NULL may be, has a number
 /// behind it: `NULL_1`.
 pub fn pivot(grid: &Grid, names: &[String]) -> Result<Grid, String> {
+    let turn = turn(grid, names)?;
+    let kind = |column: usize| {
+        if column == 0 { grid.columns[turn.rows].kind } else { grid.columns[turn.values].kind }
+    };
+    let named = turn.names.iter().enumerate();
+    let columns = named.map(|(at, name)| Column { name: name.clone(), kind: kind(at) }).collect();
+    let row = |(at, first): (usize, &usize)| {
+        let value = |places: &Vec<Option<usize>>| match places[at] {
+            Some(row) => grid.rows[row][turn.values].clone(),
+            None => Cell::Null,
+        };
+        let head = grid.rows[*first][turn.rows].clone();
+        std::iter::once(head).chain(turn.places.iter().map(value)).collect::<Vec<Cell>>()
+    };
+    Ok(Grid { columns, rows: turn.first.iter().enumerate().map(row).collect() })
+}
+
+/// As [`pivot`], without the values themselves.
+pub fn turn(grid: &Grid, names: &[String]) -> Result<Turn, String> {
     let (rows, heads, values) = places(grid, names)?;
     let mut row_of: HashMap<Key<'_>, usize> = HashMap::new();
-    let mut row_cells: Vec<&Cell> = Vec::new();
+    let mut first: Vec<usize> = Vec::new();
     let mut head_cells: Vec<&Cell> = Vec::new();
     let mut seen: HashSet<Key<'_>> = HashSet::new();
-    for row in &grid.rows {
+    for (at, row) in grid.rows.iter().enumerate() {
         row_of.entry(key(&row[rows])).or_insert_with(|| {
-            row_cells.push(&row[rows]);
-            row_cells.len() - 1
+            first.push(at);
+            first.len() - 1
         });
         if seen.insert(key(&row[heads])) {
             head_cells.push(&row[heads]);
@@ -44,19 +77,17 @@ pub fn pivot(grid: &Grid, names: &[String]) -> Result<Grid, String> {
     sort(&mut head_cells, grid.columns[heads].kind);
     let head_of: HashMap<Key<'_>, usize> =
         head_cells.iter().enumerate().map(|(at, cell)| (key(cell), at)).collect();
-    let mut columns = vec![grid.columns[rows].clone()];
-    let kind = grid.columns[values].kind;
-    let mut taken: HashSet<String> = [columns[0].name.clone()].into();
+    let mut names = vec![grid.columns[rows].name.clone()];
+    let mut taken: HashSet<String> = [names[0].clone()].into();
     for cell in &head_cells {
         let name = free(cell.shown(), &taken);
         taken.insert(name.clone());
-        columns.push(Column { name, kind });
+        names.push(name);
     }
-    let mut out: Vec<Vec<Option<Cell>>> = vec![vec![None; head_cells.len()]; row_cells.len()];
-    for row in &grid.rows {
+    let mut places: Vec<Vec<Option<usize>>> = vec![vec![None; first.len()]; head_cells.len()];
+    for (source, row) in grid.rows.iter().enumerate() {
         let (at, head) = (row_of[&key(&row[rows])], head_of[&key(&row[heads])]);
-        let place = &mut out[at][head];
-        if place.is_some() {
+        if places[head][at].replace(source).is_some() {
             return Err(format!(
                 "\\pivot: two rows have {} = {} and {} = {}; group by both, or name other columns",
                 grid.columns[rows].name,
@@ -65,14 +96,8 @@ pub fn pivot(grid: &Grid, names: &[String]) -> Result<Grid, String> {
                 row[heads].shown()
             ));
         }
-        *place = Some(row[values].clone());
     }
-    let rows = row_cells.into_iter().zip(out).map(|(first, values)| {
-        std::iter::once(first.clone())
-            .chain(values.into_iter().map(|cell| cell.unwrap_or(Cell::Null)))
-            .collect()
-    });
-    Ok(Grid { columns, rows: rows.collect() })
+    Ok(Turn { rows, values, names, first, places })
 }
 
 /// What makes two cells the same value: whether there is one, and how it is shown.

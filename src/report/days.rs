@@ -105,7 +105,12 @@ fn is_day(parameter: &Parameter, text: &str) -> bool {
     parameter.kind == ParameterType::Date && (text == FIRST || text == LAST)
 }
 
-/// Of the parameter `zone` only: elsewhere the word is a text like any other.
+/// Of a zone, or of a text that is called so: elsewhere the word is a text like any other.
 fn is_zone(parameter: &Parameter, text: &str) -> bool {
-    parameter.kind == ParameterType::Text && parameter.name == "zone" && text == ZONE
+    let is_zone = match parameter.kind {
+        ParameterType::Zone => true,
+        ParameterType::Text => parameter.name == "zone",
+        _ => false,
+    };
+    is_zone && text == ZONE
 }

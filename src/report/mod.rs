@@ -12,6 +12,7 @@ pub mod page;
 mod reads;
 mod screens;
 mod shared;
+mod unknown;
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -37,6 +38,8 @@ pub use days::Days;
 pub use pack::Pack;
 pub use screens::{Store as PageStore, write_page};
 pub use shared::Shared;
+pub use unknown::unknown_values;
+pub(crate) use unknown::{declared_events, texts};
 
 /// A report that can be run.
 #[derive(Debug, Clone)]
@@ -236,13 +239,14 @@ impl Report {
         written.map_err(|e| arguments.locate(&e, &self.source, &self.query))
     }
 
-    /// Title, question in English, and what a reader must know to read the numbers: the parameters and the zone of the days.
+    /// Title, question in English, and what a reader must know to read the numbers: the parameters that were given, the days and
+    /// their zone.
     fn heading(&self, engine: &Engine, arguments: &Arguments) -> String {
         let mut heading = format!("## {}\n\n", self.title);
         if let Some(question) = &self.question {
             let _ = write!(heading, "{}\n\n", question.en);
         }
-        for (name, value) in arguments.texts() {
+        for (name, value) in arguments.told() {
             let _ = write!(heading, "{name} {value} · ");
         }
         let _ = write!(heading, "days in {}", engine.time_zone());

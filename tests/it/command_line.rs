@@ -46,6 +46,62 @@ fn statements_parameters_and_formats() {
 }
 
 #[test]
+fn columns_without_a_name_are_called_as_they_were_written() {
+    // Expected: the expressions themselves, as psql writes them; a name that somebody gave stays, and so does one inside.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let header = |sql: &str| {
+        let (code, out, error) = run(folder.path(), &["sql", "--format", "csv", sql], None);
+        assert_eq!(code, 0, "{sql}: {error}");
+        out.lines().next().unwrap_or_default().to_string()
+    };
+    for (sql, expected) in [
+        ("select 1", "1"),
+        ("select 1 as one, '3'", "one,'3'"),
+        ("select count(1), 2 + 1 from (values (1)) t(a)", "count(1),2 + 1"),
+        ("select *, a + 1, -b as c from (values (1, 2)) t(a, b) order by a limit 1", "a,b,a + 1,c"),
+        ("select a, -1 from (values (1)) t(a) union all select 2, 3", "a,-1"),
+        ("select count(*) from (values (1)) t(a)", "count(*)"),
+    ] {
+        assert_eq!(header(sql), expected, "{sql}");
+    }
+    assert_eq!(
+        header("select date_trunc('hour', timestamp '2026-03-01 10:20:00')"),
+        "\"date_trunc('hour', TIMESTAMP '2026-03-01 10:20:00')\""
+    );
+    let (_, out, error) = run(
+        folder.path(),
+        &[
+            "sql",
+            "--format",
+            "csv",
+            "create table t(a varchar, b bigint not null) as values ('x', 1); describe t",
+        ],
+        None,
+    );
+    assert!(out.contains("a,text,YES\nb,int64,"), "{out}{error}");
+}
+
+#[test]
+fn a_wrong_mapping_or_table_is_told() {
+    // Expected: two of three rows lack user_id, the third its event; a file of users is one by its columns.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let rows = "{\"uid\":\"a\"}\n{\"user_id\":\"a\",\"ts\":1767225600000}\n{\"uid\":\"b\"}\n";
+    std::fs::write(path.join("a.jsonl"), rows).expect("a file");
+    std::fs::write(path.join("users.csv"), "user_id,city\na,Beijing\n").expect("a file");
+    let (code, _, error) = run(path, &["land", "a.jsonl", "--store", "st", "--tz", "UTC"], None);
+    assert_eq!(code, 0, "{error}");
+    assert!(error.contains("warning: no row") && error.contains("reason is: user_id is missing"), "{error}");
+    let (code, _, error) = run(path, &["land", "users.csv", "--store", "st"], None);
+    assert!(code == 1 && error.contains("--table users"), "{error}");
+    assert_eq!(run(path, &["land", "users.csv", "--table", "users", "--store", "st"], None).0, 0);
+    // Some other column is missing: no word of users.
+    std::fs::write(path.join("b.csv"), "user_id,ts,evnt\na,1767225600000,x\n").expect("a file");
+    let (_, _, error) = run(path, &["land", "b.csv", "--store", "st"], None);
+    assert!(error.contains("did you mean 'evnt'") && !error.contains("--table users"), "{error}");
+}
+
+#[test]
 fn exit_codes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path();

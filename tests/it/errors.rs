@@ -45,6 +45,8 @@ fn place() -> tempfile::TempDir {
         ("good.csv", "a,b\n1,2\n"),
         ("bad.csv", "a,b\n1,2\n1,2,3\n"),
         ("bad.json", "{\"a\":1}\n{\"a\":\n"),
+        ("parts.jsonl", "{\"a\":1,\"p\":{\"k\":1}}\n{\"a\":2,\"p\":\"x\"}\n"),
+        ("mixed.jsonl", "{\"p\":{\"k\":1}}\n\n{\"p\":{\"k\":\"x\"}}\n"),
         ("broken.parquet", "PAR1 and no more"),
         ("column/a.sql", "-- title: A\nSELECT usr_id\nFROM events\n"),
         ("table/a.sql", "-- title: A\nSELECT user_id\nFROM evnts\n"),
@@ -125,6 +127,46 @@ fn told(engine: &Engine, asked: &str) -> String {
         Ok(()) => "nothing: it ran".to_string(),
         Err(e) => plain(&e),
     }
+}
+
+#[test]
+fn a_property_that_is_no_number_is_told_with_what_to_write() {
+    // Expected: by hand; the column is that of props in the statement and in the filter.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let row =
+        "{\"user_id\":\"a\",\"ts\":1772366400000,\"event\":\"page_view\",\"page\":\"home\",\"price\":19.9}\n";
+    fs::write(folder.path().join("a.jsonl"), row).expect("a file");
+    let (code, _, error) = run(folder.path(), &["land", "a.jsonl", "--store", "st", "--tz", "UTC"]);
+    assert_eq!(code, 0, "{error}");
+    let help = "help: CAST(props['price'] AS DOUBLE) makes numbers of it, TRY_CAST(…) NULL of what is none";
+    for (sql, column) in [
+        ("select count(*) from events where props.price > 100", 35),
+        ("select count(*) from events where 100 <= props['price']", 42),
+        ("select count(*) from events where props['price'] = -1", 35),
+    ] {
+        let (code, _, error) = run(folder.path(), &["sql", "--store", "st", sql]);
+        let said = "'19.9' is not a whole number, and props['price'] is text";
+        assert!(code == 1 && error.contains(said) && error.contains(help), "{sql}: {error}");
+        assert!(error.contains(&format!("<sql>:1:{column}, statement 1")), "{sql}: {error}");
+    }
+    let report = [
+        "report",
+        "--store",
+        "st",
+        "--only",
+        "events/analysis",
+        "-p",
+        "filter=page = 'home' and props.price > 3",
+    ];
+    let (code, _, error) = run(folder.path(), &report);
+    assert!(
+        code == 1 && error.contains("parameter filter: '19.9' is not") && error.contains(help),
+        "{error}"
+    );
+    // Numbers as one writes them.
+    let cast = "select count(*) as n from events where cast(props['price'] as double) > 3";
+    let (_, out, error) = run(folder.path(), &["sql", "--store", "st", "--format", "csv", cast]);
+    assert_eq!(out, "n\n1\n", "{error}");
 }
 
 /// All that a command prints to stderr.

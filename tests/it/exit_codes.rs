@@ -35,6 +35,10 @@ fn place() -> tempfile::TempDir {
     write("syntax/a.sql", "-- title: A\nSELEC 1");
     write("chart/a.sql", "-- title: A\n-- chart: pie x=a\nSELECT 1 AS a");
     write("endless/a.sql", &format!("-- title: A\n-- param from date = first_day : first day\n{ENDLESS}"));
+    write(
+        "having/a.sql",
+        "-- title: A\n-- param having filter = true\nSELECT page FROM events GROUP BY page HAVING $having",
+    );
     write("file", "not a folder");
     let (code, _, error) = run(folder.path(), &["land", "good.jsonl", "--store", "st", "--tz", "UTC"]);
     assert_eq!(code, 0, "{error}");
@@ -73,6 +77,12 @@ fn every_fault_has_its_code() {
         (&["report", "--store", "st", "--only", "no/such"], 2, "no/such"),
         (&["report", "--store", "st", "--pack", "pack", "-p", "lest=1"], 2, "did you mean 'least'"),
         (&["report", "--store", "st", "--pack", "pack", "-p", "least=9"], 2, "not one of 0, 1, 2"),
+        (&["report", "--store", "st", "--only", "analysis", "-p", "filter=1"], 2, "parameter filter: '1'"),
+        (&["report", "--store", "st", "--only", "analysis", "-p", "zone=Europe/Berln"], 2, "'Europe/Berlin'"),
+        (&["report", "--store", "st", "--only", "so_far", "-p", "against=yesterday"], 2, "YYYY-MM-DD"),
+        (&["report", "--store", "st", "--only", "so_far", "-p", "against=2026-02-28"], 0, ""),
+        (&["report", "--store", "st", "--only", "so_far", "-p", "against="], 0, ""),
+        (&["report", "--store", "st", "--pack", "having", "-p", "having=count(*) > 0"], 0, ""),
         (
             &["report", "--store", "st", "--pack", "pack", "--date", "2026-03-01", "-p", "to=2026-03-01"],
             2,

@@ -10,6 +10,7 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use footfall::land::{Format, sources};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::batch::run;
 use crate::support::{block_on, footfall, footfall_ok};
 
 /// A row of user `a` at the `n`th millisecond.
@@ -143,4 +144,58 @@ fn nested_columns_of_parquet_are_properties() {
     assert_eq!(rows[0]["skin"], "{\"colour\":\"red\",\"n\":null}");
     assert_eq!(rows[0]["plain"], "3");
     assert!(rows[1]["sizes"].is_null() && rows[1]["plain"].is_null(), "{props}");
+}
+
+#[test]
+fn text_files_across_folders_are_a_table() {
+    // Expected: the sums of the numbers that each file holds; '*' does not cross a folder, '**' does, as for Parquet.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let files = [
+        ("g/e.jsonl", "{\"a\":1}\n"),
+        ("g/s/f.jsonl", "{\"a\":2.5,\"b\":\"x\"}\n"),
+        ("g/empty.jsonl", ""),
+        ("g2/p/e.csv", "a,b\n1,2\n"),
+        ("g2/q/e.csv", "a,b\n10,x\n"),
+        ("keys/dt=1/e.csv", "a\n1\n"),
+        ("keys/dt=2/e.csv", "a\n20\n"),
+        ("turned/a.csv", "a,b\n1,2\n"),
+        ("turned/b.csv", "b,a\n3,4\n"),
+        ("mixed/a.jsonl", "{\"a\":1}\n"),
+        ("mixed/b.jsonl", "{\"a\":\"x\"}\n"),
+    ];
+    for (name, text) in files {
+        let file = path.join(name);
+        std::fs::create_dir_all(file.parent().expect("a folder above")).expect("a folder");
+        std::fs::write(file, text).expect("a file");
+    }
+    let ask = |sql: &str| run(path, &["sql", "--format", "csv", sql]);
+    for (table, expected) in [
+        ("'g/*.jsonl'", "1"),
+        ("'g/**/*.jsonl'", "3.5"),
+        ("'g/*/f.jsonl'", "2.5"),
+        ("'g'", "1"),
+        ("'g/'", "1"),
+        ("'g2/*/e.csv'", "11"),
+        ("'keys'", "21"),
+    ] {
+        let (code, out, error) = ask(&format!("select sum(a) as n from {table}"));
+        assert_eq!((code, out.as_str()), (0, format!("n\n{expected}\n").as_str()), "{table}: {error}");
+    }
+    let (_, out, error) = ask("select b from 'g2/*/e.csv' where b = 'x'");
+    assert_eq!(out, "b\nx\n", "{error}");
+    let (_, out, error) = ask("select a from 'keys' where dt = '2'");
+    assert_eq!(out, "a\n20\n", "{error}");
+    // Read by place, 4 would be a b; a number and a word have no common type.
+    for (sql, names) in [
+        ("select * from 'turned/*.csv'", ["turned/a.csv", "turned/b.csv"]),
+        ("select * from 'mixed'", ["mixed/a.jsonl", "mixed/b.jsonl"]),
+        ("select * from 'none/*.csv'", ["none/*.csv", "none matches"]),
+    ] {
+        let (code, out, error) = ask(sql);
+        assert!(code != 0 && names.iter().all(|name| error.contains(name)), "{sql}: {out}{error}");
+    }
+    // A folder takes no name from a table.
+    let (code, out, error) = ask("create view g as select 7 as a; select a from g");
+    assert_eq!((code, out.as_str()), (0, "a\n7\n"), "{error}");
 }

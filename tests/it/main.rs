@@ -63,5 +63,6 @@ mod sizes; // what an aggregate says it holds
 
 mod streamed; // users one after the other
 mod tidy; // house rules
+mod unknown_values; // what no row has
 mod users; // profiles
 mod writers; // many processes, one store

@@ -64,6 +64,42 @@ fn a_page_shows_what_the_reports_say() {
 }
 
 #[test]
+fn figures_are_named_in_one_language_and_alike() {
+    // Expected: written by hand. A card and its row in the table have the same name, but for the unit; what is a change has its %;
+    // one row is one row.
+    let folder = tempfile::tempdir().expect("a folder");
+    for (language, names, others) in [
+        ("en", ["opens", "new users", "users so far", "stay per user", "depth"], ["打开次数", "累计用户数"]),
+        (
+            "zh",
+            ["打开次数", "新访问用户数", "累计访问用户数", "人均停留时长", "平均访问深度"],
+            ["opens", "users in all"],
+        ),
+    ] {
+        let page = page(folder.path(), language);
+        let panel = page.split("id=\"overview-summary\"").nth(1).expect("its panel");
+        let (cards, table) = panel.split_once("<table").expect("its table");
+        let table = table.split("</table>").next().expect("its end");
+        for name in names {
+            assert!(cards.contains(&format!(">{name}<span")), "{language}: no card {name}");
+            assert!(table.contains(&format!(">{name}")), "{language}: no row {name}\n{table}");
+        }
+        for other in others {
+            assert!(!table.contains(&format!(">{other}")) && !cards.contains(other), "{language}: {other}");
+        }
+        let rows: Vec<&str> = table.split("<tr>").skip(2).collect();
+        assert_eq!(rows.len(), 10, "{language}");
+        for row in rows {
+            let cells: Vec<&str> = row.split("<td").skip(1).collect();
+            assert!(cells[3].ends_with('%') && cells[4].ends_with('%'), "{language}: {row}");
+        }
+        // The bundled month is one month.
+        let one = if language == "en" { "<span>1 row</span>" } else { "<span>1 行</span>" };
+        assert!(page.contains(one) && !page.contains("<span>1 rows</span>"), "{language}");
+    }
+}
+
+#[test]
 fn marks_say_what_the_table_says() {
     // Expected: the CSV of the report: a mark for each of its days, with its figure. How marks are written is told in
     // src/report/page/svg/tips.rs and read here anew.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use footfall::repl::complete::{
-    Candidate, Function, Item, Names, Report, ReportParameter, Table, complete, signature,
+    Candidate, Function, Item, Names, Report, ReportParameter, Table, Takes, complete, signature,
 };
 
 /// `text|cursor → expected first item`; `nothing` where there is none.
@@ -110,6 +110,14 @@ create view v as |                                              → select
 \\report access/pages -p |                                       → from=
 \\report pages -p gr|                                            → grain=
 \\report pages -p grain=w|                                       → week
+\\report pages -p event=sh|                                      → share
+\\report pages -p event=|                                        → page_view
+\\report pages -p steps=page_view,app_h|                         → app_hide
+\\report pages -p grain=day -psteps=page_view,|                  → page_view
+\\report pages -p group1=pl|                                     → platform
+\\report pages -p filter=pl|                                     → platform
+\\report pages -p \"filter=platform is not null and event = |     → 'page_view'
+\\report pages -p filter=event='sh|                              → 'share'
 \\x a|                                                           → auto
 \\watch 5 |                                                      → until
 \\set d|                                                         → day
@@ -335,15 +343,24 @@ fn names(more: usize) -> Names {
             )
         },
     ];
-    let parameter = |name: &str, accepted: &[&str]| ReportParameter {
+    let parameter = |name: &str, accepted: &[&str], takes: Takes| ReportParameter {
         name: name.to_string(),
         detail: String::new(),
         accepted: accepted.iter().map(|value| (*value).to_string()).collect(),
+        takes,
     };
     let report = |name: &str| Report {
         name: name.to_string(),
         title: name.to_string(),
-        parameters: vec![parameter("from", &[]), parameter("to", &[]), parameter("grain", &["day", "week"])],
+        parameters: vec![
+            parameter("from", &[], Takes::Other),
+            parameter("to", &[], Takes::Other),
+            parameter("grain", &["day", "week"], Takes::Other),
+            parameter("event", &[], Takes::Value("event".to_string())),
+            parameter("steps", &[], Takes::Values("event".to_string())),
+            parameter("group1", &[], Takes::Column),
+            parameter("filter", &[], Takes::Filter),
+        ],
     };
     let values = |column: &str, list: &[&str]| {
         (column.to_string(), list.iter().map(|value| (*value).to_string()).collect())

@@ -12,7 +12,7 @@ use footfall::repl::meta::{Expanded, Meta, Watch, parse};
 use footfall::repl::pager::pager;
 use footfall::repl::pivot::pivot;
 use footfall::repl::progress::{Progress, Reading};
-use footfall::repl::statement::{Input, inputs, is_complete};
+use footfall::repl::statement::{Input, inputs, is_complete, is_continued, typed};
 use footfall::repl::text::{cut, width};
 use footfall::repl::watch::changes;
 use proptest::prelude::*;
@@ -106,6 +106,70 @@ fn charts_fit_and_keep_to_their_width() {
             }
         }
     });
+}
+
+#[test]
+fn a_text_beside_x_is_a_series() {
+    // Expected: the same rows, turned by hand, and the line that names figure and series above them.
+    let canvas = Canvas::new(40, false);
+    let long = rows(
+        &[("dt", Kind::Date), ("platform", Kind::Text), ("n", Kind::Number)],
+        &[
+            &["2026-03-01", "ios", "8"],
+            &["2026-03-01", "android", "2"],
+            &["2026-03-02", "ios", "5"],
+            &["2026-03-02", "android", "4"],
+        ],
+    );
+    let wide = rows(
+        &[("dt", Kind::Date), ("ios", Kind::Number), ("android", Kind::Number)],
+        &[&["2026-03-01", "8", "2"], &["2026-03-02", "5", "4"]],
+    );
+    for kind in [ChartKind::Line, ChartKind::Bar] {
+        let expected = draw(&wide, Some(kind), &[], canvas).expect("a picture");
+        let expected = [vec!["n by platform".to_string()], expected].concat();
+        let named = ["dt", "n", "platform"].map(String::from);
+        assert_eq!(draw(&long, Some(kind), &[], canvas).expect("a picture"), expected);
+        assert_eq!(draw(&long, Some(kind), &named, canvas).expect("a picture"), expected);
+    }
+    assert!(
+        draw(&long, Some(ChartKind::Line), &["dt".into(), "n".into()], canvas).expect("a picture")[0] == "n"
+    );
+    // Over a number, such as the hour.
+    let hours = rows(
+        &[("hour", Kind::Number), ("os", Kind::Text), ("n", Kind::Number)],
+        &[&["0", "a", "1"], &["1", "a", "2"], &["0", "b", "3"]],
+    );
+    let picture = draw(&hours, Some(ChartKind::Line), &[], canvas).expect("a picture");
+    assert_eq!(picture[..2], ["n by os", "* a  o b"]);
+    let twice = rows(
+        &[("dt", Kind::Date), ("os", Kind::Text), ("n", Kind::Number)],
+        &[&["2026-03-01", "a", "1"], &["2026-03-01", "a", "2"]],
+    );
+    let error = draw(&twice, Some(ChartKind::Line), &[], canvas).expect_err("twice");
+    assert!(error.starts_with("\\chart: two rows have dt = 2026-03-01 and os = a"), "{error}");
+    assert_eq!(
+        draw(&twice, None, &["pie".into()], canvas).expect_err("no kind"),
+        "\\chart: 'pie' is neither a kind of chart (line, bar, heat, funnel) nor a column (dt, os, n)"
+    );
+}
+
+#[test]
+fn cards_draw_what_has_one_unit() {
+    // Expected: the bars of the changes alone, and a word about the figures; without changes the word alone.
+    let canvas = Canvas::new(80, false);
+    let columns =
+        [("figure", Kind::Text), ("value", Kind::Number), ("day", Kind::Number), ("week", Kind::Number)];
+    let figures = rows(&columns, &[&["users", "20000", "-5", "-"], &["depth", "2.5", "10", "-"]]);
+    let text = "-- title: T\n-- chart: cards figure=figure value=value change=day,week\nselect 1";
+    let charts = Header::parse(&Source::new("r.sql", text)).expect("a header").charts;
+    let changes =
+        rows(&[("figure", Kind::Text), ("day", Kind::Number)], &[&["users", "-5"], &["depth", "10"]]);
+    let note = "value: figures of different units share no scale; \\last shows them".to_string();
+    let expected = draw(&changes, Some(ChartKind::Bar), &[], canvas).expect("a picture");
+    assert_eq!(draw_report(&figures, &charts, canvas), Some([expected, vec![note.clone()]].concat()));
+    let none = rows(&columns, &[&["users", "20000", "-", "-"]]);
+    assert_eq!(draw_report(&none, &charts, canvas), Some(vec![note]));
 }
 
 #[test]
@@ -359,6 +423,10 @@ fn where_a_statement_ends() {
         "select $$;$$;",
         "quit",
         "select 1;;",
+        // A command in a line of its own is run at once, the statement goes on after it.
+        "select 1\n\\d",
+        "select 1 -- one\n  \\q",
+        "select 1\n\\set x it's",
     ] {
         assert!(is_complete(text), "{text}");
     }
@@ -370,9 +438,16 @@ fn where_a_statement_ends() {
         "select $$;",
         "select \";",
         "select 1; select 2",
+        "select '\n\\d",
+        "select /*\n\\d",
+        "select 1\n\\d\n, 2",
     ] {
         assert!(!is_complete(text), "{text}");
     }
+    for (text, continued) in [("select 1\n", true), ("select 1\n,\n  ", true), ("select 1", false)] {
+        assert_eq!(is_continued(text), continued, "{text}");
+    }
+    assert!(!is_continued("select 1;\n") && !is_continued("select 1\n, 2") && !is_continued("\n"));
     let sql = |text: &str| Input::Sql(text.to_string());
     let command = |text: &str| Input::Command(text.to_string());
     assert_eq!(
@@ -387,6 +462,20 @@ fn where_a_statement_ends() {
         ]
     );
     assert_eq!(inputs("-- title: x\nselect 1"), [sql("-- title: x\nselect 1")]);
+    // A command inside a statement runs before it and leaves an empty line, so that places stay.
+    assert_eq!(
+        inputs("select 1\n\\set x it's\n, 2\n  \\p\n; select 3;"),
+        [
+            command("set x it's"),
+            Input::Open("select 1\n\n, 2".to_string()),
+            sql("select 1\n\n, 2\n  \n;"),
+            sql("select 3;")
+        ]
+    );
+    assert_eq!(inputs("select 1\n\\r\nselect 2;"), [command("r"), sql("select 2;")]);
+    assert_eq!(typed("select 1\n\\d"), (vec![command("d")], Some("select 1".to_string())));
+    assert_eq!(typed("select 1\n\\r"), (vec![command("r")], None));
+    assert_eq!(typed("select 1;\n\\d"), (vec![sql("select 1;"), command("d")], None));
     // A word of goodbye is a line of its own where a statement could begin.
     assert_eq!(
         inputs("select 1;\nExit;\nselect\nquit\n;"),
@@ -424,6 +513,9 @@ fn commands() {
         ("set day:date 2026-03-01", Ok(Meta::Set(Some(("day:date".into(), Some("2026-03-01".into())))))),
         ("set name = 'it''s'", Ok(Meta::Set(Some(("name".into(), Some("it's".into())))))),
         ("set name", Ok(Meta::Set(Some(("name".into(), None))))),
+        ("set name ''", Ok(Meta::Set(Some(("name".into(), Some(String::new())))))),
+        ("unset $name", Ok(Meta::Unset("name".into()))),
+        ("r", Ok(Meta::Reset)),
         ("o 'a b.csv'", Ok(Meta::Output(Some("a b.csv".into())))),
         (
             "report pages -p from=2026-03-01 -pto=2026-03-02",
@@ -468,6 +560,7 @@ fn commands() {
         ("timing onn", "did you mean 'on'?"),
         ("o 'a", "not closed"),
         ("summary", "\\summary TABLE"),
+        ("unset", "\\unset NAME"),
         ("report a b", "'b' is neither"),
     ] {
         let message = parse(line).expect_err(line);

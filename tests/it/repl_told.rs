@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use footfall::functions::all;
 
+use crate::batch::run;
+
 /// Exit code, stdout and stderr of a conversation.
 fn prompt(folder: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_footfall"))
@@ -51,6 +53,23 @@ fn an_error_of_a_file_names_the_file_and_the_line() {
         assert_eq!(found, code, "{input}: {error}");
         assert!(error.contains(words), "{input}: '{words}' is not in\n{error}");
     }
+}
+
+#[test]
+fn a_folder_of_reports_is_answered_one_after_the_other() {
+    // Expected: the first columns of the three reports of sql/overview, in the order of their screen; a file takes one answer.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let row = "{\"user_id\":\"a\",\"ts\":1767225600000,\"event\":\"page_view\",\"page\":\"home\"}\n";
+    fs::write(folder.path().join("a.jsonl"), row).expect("a file");
+    let (code, _, error) = run(folder.path(), &["land", "a.jsonl", "--store", "st", "--tz", "UTC"]);
+    assert_eq!(code, 0, "{error}");
+    let (code, out, error) = prompt(folder.path(), &["--store", "st"], "\\report overview\n");
+    assert_eq!(code, 0, "{error}");
+    let found: Vec<usize> =
+        ["| figure ", "| ref_date ", "| page_path "].iter().filter_map(|column| out.find(column)).collect();
+    assert!(found.len() == 3 && found.is_sorted(), "{out}");
+    let (code, _, error) = prompt(folder.path(), &["--store", "st"], "\\o a.csv\n\\report overview\n");
+    assert!(code != 0 && error.contains("a file takes one: overview/"), "{error}");
 }
 
 #[test]
@@ -125,4 +144,65 @@ fn pages_of_functions_have_no_marks() {
     }
     assert!(lines.contains(&"see also session_key, session_info"), "{page}");
     assert!(lines.contains(&"  ORDER BY u, ts;"), "{page}");
+}
+
+#[test]
+fn a_turned_result_is_a_result() {
+    // Expected: three rows by hand, turned by hand: it has the form and the file that were chosen, and is the last one.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let rows = "select * from (values (date '2026-03-01', 'ios', 2), (date '2026-03-01', 'android', 5), \
+                (date '2026-03-02', 'ios', 3)) t(day, os, n);\n";
+    let turned = "day,ios,android\n2026-03-01,2,5\n2026-03-02,3,\n";
+    let asked = "day,os,n\n2026-03-01,ios,2\n2026-03-01,android,5\n2026-03-02,ios,3\n";
+    let (code, out, error) = prompt(folder.path(), &["--format", "csv"], &format!("{rows}\\pivot\n\\last\n"));
+    assert_eq!((code, out), (0, format!("{asked}{turned}{turned}")), "{error}");
+    let input =
+        format!("{rows}\\o turned.csv\n\\pivot day os n\nselect sum(ios) as ios, max(day) as day from _;\n");
+    let (code, out, error) = prompt(folder.path(), &["--format", "csv"], &input);
+    assert_eq!((code, out), (0, format!("{asked}ios,day\n5,2026-03-02\n")), "{error}");
+    assert_eq!(fs::read_to_string(folder.path().join("turned.csv")).expect("the file"), turned);
+    // What is drawn is the turned result, too.
+    let (code, out, error) =
+        prompt(folder.path(), &["--format", "csv"], &format!("{rows}\\pivot\n\\chart bar\n"));
+    assert_eq!(code, 0, "{error}");
+    let chart = out.strip_prefix(&format!("{asked}{turned}")).expect("the results come first");
+    assert!(chart.starts_with("█ ios  ▒ android\n"), "{chart}");
+}
+
+#[test]
+fn a_value_is_shown_and_only_unset_takes_it_away() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ask = "select $day as day;\n";
+    let input = format!("\\set day 2026-03-01\n\\set day\n{ask}");
+    let (code, out, error) = prompt(folder.path(), &["--format", "csv"], &input);
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("| day       | text | 2026-03-01 |") && out.ends_with("day\n2026-03-01\n"), "{out}");
+    for (input, words) in [
+        (format!("\\set day 2026-03-01\n\\unset day\n{ask}"), "$day has no value"),
+        ("\\set day 1\n\\set dy\n".to_string(), "\\set: $dy has no value; did you mean 'day'?"),
+        ("\\unset day\n".to_string(), "\\unset: $day has no value"),
+    ] {
+        let (code, _, error) = prompt(folder.path(), &["--format", "csv"], &input);
+        assert_eq!(code, 2, "{input}: {error}");
+        assert!(error.contains(words), "{input}: {error}");
+    }
+}
+
+#[test]
+fn commands_inside_a_statement_are_run() {
+    // Expected: as psql does: `\q` leaves, `\p` shows what is there, `\r` forgets it, others run before the statement.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (input, expected) in [
+        ("select 1 as a;\nselect 2 as b\n\\q\n, 3 as c;\n", "a\n1\n"),
+        ("select 1 as a\n\\p\n, 2 as b;\n", "select 1 as a\na,b\n1,2\n"),
+        ("select 1 as a\n\\r\nselect 2 as b;\n", "b\n2\n"),
+        ("select $x as x\n\\set x it's\n;\n", "x\nit's\n"),
+    ] {
+        let (code, out, error) = prompt(folder.path(), &["--format", "csv"], input);
+        assert_eq!((code, out.as_str()), (0, expected), "{input}: {error}");
+    }
+    // Places are those of what was typed.
+    let (code, _, error) = prompt(folder.path(), &[], "select 1 as a\n\\timing off\n, zz;\n");
+    assert_eq!(code, 1, "{error}");
+    assert!(error.contains("--> <stdin>:3:3, statement 1"), "{error}");
 }

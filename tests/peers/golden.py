@@ -55,9 +55,9 @@ def closed(facts):
             [None, 2, "share", len(took), rate, rate, came - len(took), *(round(percentile(took, tenths) / 1000, 1) for tenths in (5, 9))]]
 
 
-SUMMARY = {"session_cnt": "打开次数 opens", "visit_pv": "访问次数 visits", "visit_uv": "访问人数 visitors", "visit_uv_new": "新用户数 new users",
-           "visit_total": "累计用户数 users in all", "share_pv": "分享次数 shares", "share_uv": "分享人数 sharers",
-           "stay_time_uv": "人均停留时长 stay per user, s", "stay_time_session": "次均停留时长 stay per open, s", "visit_depth": "平均访问深度 depth, pages"}
+SUMMARY = {"session_cnt": "打开次数 opens", "visit_pv": "访问次数 visits", "visit_uv": "访问人数 visitors",
+           "visit_uv_new": "新访问用户数 new users", "visit_total": "累计访问用户数 users so far", "share_pv": "分享次数 shares", "share_uv": "分享人数 sharers",
+           "stay_time_uv": "人均停留时长，秒 stay per user, s", "stay_time_session": "次均停留时长，秒 stay per open, s", "visit_depth": "平均访问深度，页 depth, pages"}
 
 
 def reports():
@@ -137,7 +137,7 @@ def width(value):
 
 
 def as_markdown(name, rows):
-    """Title and question as the report's file has them, the parameters in order of their names, and a table aligned by display width."""
+    """Title and question as the report's file has them, the days in order of their names, and a table aligned by display width."""
     given, found = {"from": str(DAY), "to": str(DAY)}, {}
     with open(f"{TOP}/sql/{name}.sql", encoding="utf-8") as file:
         for line in file:
@@ -145,12 +145,10 @@ def as_markdown(name, rows):
                 if line.startswith(f"-- {word}: "):
                     found[word] = line.removeprefix(f"-- {word}: ").strip()
             if line.startswith("-- param "):
-                parameter, _, default = line.removeprefix("-- param ").partition(" : ")[0].partition(" = ")
-                default = default.split(" in (")[0].split(" from ")[0].strip("'")
-                found.setdefault("parameters", {})[parameter.split()[0]] = default
+                found.setdefault("parameters", []).append(line.split()[2])
     english, _, chinese = found["title"].partition(" | ")
     heading = f"## {english} ({chinese})\n\n{found['question'].partition(' | ')[0]}\n\n"
-    asked = [f"{parameter} {given.get(parameter, default)}" for parameter, default in sorted(found["parameters"].items())]
+    asked = [f"{parameter} {given[parameter]}" for parameter in sorted(found["parameters"]) if parameter in given]
     heading += " · ".join([*asked, "days in Asia/Shanghai"]) + "\n\n"
     names = list(rows[0])
     right = [column in EMPTY_NUMBERS or any(is_number(row[column]) for row in rows) for column in names]

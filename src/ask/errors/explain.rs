@@ -99,6 +99,7 @@ pub(super) fn explain(error: &DataFusionError, known: &Known) -> Explained {
 pub(super) fn is_stage(context: &str) -> bool {
     context.contains("rule")
         || context == "type_coercion"
+        || context == "declared_properties"
         || context == "Check optimizer-specific invariants"
         || context.contains(" operation on table '")
         || context.starts_with("Not enough memory to continue external sort")

@@ -19,9 +19,11 @@
 mod arrow;
 mod calls;
 mod explain;
+mod json_fields;
 mod names;
 mod own;
 mod place;
+mod properties;
 mod syntax;
 mod texts;
 mod types;
@@ -29,6 +31,7 @@ mod types;
 use std::error::Error;
 use std::fmt::{self, Display};
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DataFusionError;
 use datafusion::prelude::SessionContext;
 use unicode_width::UnicodeWidthStr;
@@ -124,6 +127,11 @@ pub(crate) fn sentence(error: &DataFusionError) -> String {
         Some(located) => located.message.clone(),
         None => plain(error),
     }
+}
+
+/// A type as errors name it.
+pub(super) fn type_in_words(data_type: &DataType) -> String {
+    types::in_words(&data_type.to_string())
 }
 
 /// The text of an error that is in our words already.
@@ -223,6 +231,7 @@ fn located_among(
     let mut explained = explain(error, known);
     own::polish(&mut explained);
     let words = Words::of(source, |place| statement.holds(place));
+    let mut explained = json_fields::told(explained, &words);
     let found = first(&explained.places, &words);
     // Where the engine knows that it is a value, it is this one; else the statement comes first.
     let page = explained.places.iter().find_map(Place::page).filter(|page| *page > 0);
@@ -234,6 +243,15 @@ fn located_among(
         let mut located = Located::new(explained, &value.source, 0, &found);
         // Nothing has run.
         located.is_usage = known.is_planning();
+        return DataFusionError::External(Box::new(located));
+    }
+    // The value is one of the rows; what is in the text is the comparison.
+    if found.is_none()
+        && let Some(compared) = properties::compared(&explained, source, &words, values)
+    {
+        let number = if compared.parameter.is_none() { statement.number } else { 0 };
+        let explained = compared.told(explained);
+        let located = Located::new(explained, compared.source, number, &compared.found);
         return DataFusionError::External(Box::new(located));
     }
     if let Some(found) = &found {

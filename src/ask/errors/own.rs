@@ -30,7 +30,7 @@ pub(super) fn polish(explained: &mut Explained) {
 
 /// The message and its help: by its first words behind a semicolon, or as an example.
 fn split_help(message: &str) -> Option<(String, String)> {
-    const FIRST_WORDS: [&str; 9] = [
+    const FIRST_WORDS: [&str; 10] = [
         "; did you mean ",
         "; accepted are ",
         "; write ",
@@ -40,6 +40,7 @@ fn split_help(message: &str) -> Option<(String, String)> {
         "; choose another ",
         "; give the ",
         "; CREATE ",
+        "; `footfall land` ",
     ];
     if let Some((before, rest)) = message.split_once(", as in ")
         && let Some(end) = end_of_call(rest)

@@ -279,6 +279,7 @@ const RULES: &[Rule] = &[
         At::Name(0),
     ),
     ("{} not supported for Base table", "{0} cannot change a table of a store", READ_ONLY, At::Word(0)),
+    ("{} cannot change a table of a store", "{0} cannot change a table of a store", READ_ONLY, At::Word(0)),
     (
         "Insert into not implemented for this table{}",
         "INSERT cannot change a table of a store",

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use datafusion::arrow::datatypes::FieldRef;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{CopyToSource, Statement};
@@ -13,9 +15,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::ask::errors::Usage;
-use crate::ask::parameters::Arguments;
 use crate::ask::parameters::segments::{self, Segments};
 use crate::ask::parameters::value::{Value, string};
+use crate::ask::parameters::{Arguments, filters};
 use crate::error::did_you_mean;
 
 /// Replaces every `$name` that has a value.
@@ -25,14 +27,21 @@ pub(super) async fn bind(
     statement: &mut Statement,
 ) -> Result<()> {
     let used = names(statement);
-    let is_column = |name: &String| matches!(arguments.0.get(name).map(|a| &a.value), Some(Value::Column(_)));
-    let columns =
-        if used.iter().any(is_column) { columns(context, statement).await? } else { Columns::default() };
+    let asks_for_columns = |name: &String| match arguments.0.get(name).map(|argument| &argument.value) {
+        Some(Value::Column(_)) => true,
+        Some(Value::Filter(filter)) => filters::says_something(filter),
+        _ => false,
+    };
+    let mut known = Columns::default();
+    if used.iter().any(asks_for_columns) {
+        known = columns(context, statement).await?;
+        filters::check(context, arguments, &used, statement, &known.fields)?;
+    }
     let members = segments::find(context, arguments, used.iter()).await?;
     if !members.is_empty() {
         let _ = visit_mut(statement, &mut Segments { arguments, members: &members });
     }
-    let mut binder = Binder { arguments, columns };
+    let mut binder = Binder { arguments, columns: known };
     match visit_mut(statement, &mut binder) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
@@ -70,6 +79,8 @@ struct Binder<'a> {
 #[derive(Default)]
 struct Columns {
     all: Vec<String>,
+    /// Those of `all`, with their types.
+    fields: Vec<FieldRef>,
     /// Columns `p_…` of properties that are declared, beside a column `props` that holds all others.
     declared: Vec<String>,
 }
@@ -208,13 +219,14 @@ async fn columns(context: &SessionContext, statement: &Statement) -> Result<Colu
             }
             if !columns.all.contains(field.name()) {
                 columns.all.push(field.name().clone());
+                columns.fields.push(Arc::clone(field));
             }
         }
     }
     Ok(columns)
 }
 
-fn visit<V: Visitor>(statement: &Statement, visitor: &mut V) -> ControlFlow<V::Break> {
+pub(super) fn visit<V: Visitor>(statement: &Statement, visitor: &mut V) -> ControlFlow<V::Break> {
     match statement {
         // $1 in PREPARE is a parameter of the prepared statement.
         Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Prepare { .. }) => {

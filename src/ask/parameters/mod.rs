@@ -6,6 +6,7 @@
 //! A report declares its parameters in its header. In other SQL a parameter is text, or what `-p name:type=value` says.
 
 mod bind;
+mod filters;
 mod segments;
 mod value;
 
@@ -43,6 +44,15 @@ pub enum ParameterType {
     /// One Boolean expression over the statement's columns, without subqueries; `in_segment('buyers')` asks whether the user is
     /// in a segment.
     Filter,
+    /// A time zone by its name; as a default also `time_zone`, the one in which the store counts days.
+    Zone,
+}
+
+/// A column whose values are those of a parameter, `events.page`: another value answers nothing, which is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValuesOf {
+    pub table: String,
+    pub column: String,
 }
 
 /// A parameter that a text of SQL declares.
@@ -50,6 +60,8 @@ pub enum ParameterType {
 pub struct Parameter {
     pub name: String,
     pub kind: ParameterType,
+    /// Where its values come from, if from a column.
+    pub values: Option<ValuesOf>,
     /// As written; without one the parameter must be given.
     pub default: Option<String>,
     /// The least value that a number may have.
@@ -60,12 +72,22 @@ pub struct Parameter {
     pub meaning: String,
 }
 
-/// The default of a column that can be left out: the query has NULL in its place.
-const NONE: &str = "none";
-
 impl Parameter {
-    fn can_be_left_out(&self) -> bool {
-        self.kind == ParameterType::Column && self.default.as_deref() == Some(NONE)
+    /// Whether the value leaves it out: `none` of a column, nothing of a day, where that is the default. The query has NULL in
+    /// its place.
+    fn is_left_out(&self, text: &str) -> bool {
+        let none = match self.kind {
+            ParameterType::Column => "none",
+            ParameterType::Date => "",
+            _ => return false,
+        };
+        self.default.as_deref() == Some(none) && text.trim().eq_ignore_ascii_case(none)
+    }
+}
+
+impl Display for ValuesOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table, self.column)
     }
 }
 
@@ -88,6 +110,8 @@ struct Argument {
     text: String,
     /// Nobody said what type it has, so it is text.
     is_untyped: bool,
+    /// Somebody gave it, or it is a day: what is not told of an answer is as its report declares it.
+    is_told: bool,
 }
 
 impl Arguments {
@@ -116,12 +140,13 @@ impl Arguments {
             };
             let text = resolve(parameter, text)?;
             check_accepted(parameter, &text)?;
-            let value = match parameter.can_be_left_out() && text.trim().eq_ignore_ascii_case(NONE) {
+            let value = match parameter.is_left_out(&text) {
                 true => Value::nothing(),
                 false => Value::parse(&parameter.name, parameter.kind, &text)?,
             };
             check_least(parameter, &text)?;
-            arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false });
+            let is_told = last.is_some() || parameter.kind == ParameterType::Date;
+            arguments.insert(parameter.name.clone(), Argument { value, text, is_untyped: false, is_told });
         }
         Ok(Self::paged(arguments))
     }
@@ -131,7 +156,7 @@ impl Arguments {
         let mut arguments = BTreeMap::new();
         for Given { name, kind, value: text } in given {
             let value = Value::parse(name, kind.unwrap_or(ParameterType::Text), text)?;
-            let argument = Argument { value, text: text.clone(), is_untyped: kind.is_none() };
+            let argument = Argument { value, text: text.clone(), is_untyped: kind.is_none(), is_told: true };
             arguments.insert(name.clone(), argument);
         }
         Ok(Self::paged(arguments))
@@ -186,6 +211,18 @@ impl Arguments {
     /// Name and value as given, in order of name.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, argument)| (name.as_str(), argument.text.as_str()))
+    }
+
+    /// The texts that a value is made of: itself, the elements of a list, the name of a column; none of other types.
+    #[cfg(feature = "store")]
+    pub(crate) fn words(&self, name: &str) -> Vec<&str> {
+        self.0.get(name).map(|argument| argument.value.words()).unwrap_or_default()
+    }
+
+    /// As [`Arguments::texts`], of the values that were given and the days.
+    pub fn told(&self) -> impl Iterator<Item = (&str, &str)> {
+        let told = self.0.iter().filter(|(_, argument)| argument.is_told);
+        told.map(|(name, argument)| (name.as_str(), argument.text.as_str()))
     }
 
     /// A query that fails with a parameter of no stated type may fail because that made it text.
@@ -269,9 +306,9 @@ impl FromStr for Given {
 }
 
 impl ParameterType {
-    pub const NAMES: [&'static str; 10] =
-        ["text", "int", "float", "bool", "date", "timestamp", "interval", "list", "column", "filter"];
-    const ALL: [Self; 10] = [
+    pub const NAMES: [&'static str; 11] =
+        ["text", "int", "float", "bool", "date", "timestamp", "interval", "list", "column", "filter", "zone"];
+    const ALL: [Self; 11] = [
         Self::Text,
         Self::Int,
         Self::Float,
@@ -282,6 +319,7 @@ impl ParameterType {
         Self::List,
         Self::Column,
         Self::Filter,
+        Self::Zone,
     ];
 
     /// How a value of this type is written.
@@ -299,6 +337,7 @@ impl ParameterType {
             Self::Filter => {
                 "a Boolean expression such as platform = 'ios' or in_segment('buyers'), without subqueries"
             }
+            Self::Zone => "a time zone's name such as Asia/Shanghai or UTC",
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
+use chrono_tz::{TZ_VARIANTS, Tz};
 use datafusion::arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::sql::parser::DFParser;
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, Interval, ObjectNamePart, Query, TimezoneInfo, TypedString, Value as SqlValue,
@@ -17,6 +18,7 @@ use crate::ask::guard::check_chains;
 use crate::ask::parameters::ParameterType;
 use crate::ask::parameters::segments::segment_of;
 use crate::ask::script::Source;
+use crate::error::nearest;
 
 /// What takes the place of `$name`.
 #[derive(Debug, Clone)]
@@ -48,12 +50,40 @@ impl Value {
             ParameterType::List => list(text).map(Self::List),
             ParameterType::Column => Ok(Self::Column(text.trim().to_string())),
             ParameterType::Filter => filter(name, text)?.map(Self::Filter),
+            ParameterType::Zone => zone(text).map(Self::Literal),
         };
-        parsed.map_err(|reason| {
-            let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            Usage::error(format!("parameter {name}: '{text}' is not {}{reason}", described(kind)))
-        })
+        parsed.map_err(|reason| not_of_its_type(name, kind, text, reason))
     }
+
+    /// The texts that it is made of.
+    #[cfg(feature = "store")]
+    pub(super) fn words(&self) -> Vec<&str> {
+        match self {
+            Self::Literal(value) => word(value).into_iter().collect(),
+            Self::List(elements) => elements.iter().filter_map(word).collect(),
+            Self::Column(name) => vec![name.as_str()],
+            Self::Interval(_) | Self::Filter(_) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(feature = "store")]
+fn word(value: &Expr) -> Option<&str> {
+    match value {
+        Expr::Value(ValueWithSpan { value: SqlValue::SingleQuotedString(text), .. }) => Some(text),
+        _ => None,
+    }
+}
+
+/// The error of a value that is not of its parameter's type, and what is wrong with it beyond that.
+pub(super) fn not_of_its_type(
+    name: &str,
+    kind: ParameterType,
+    text: &str,
+    reason: Option<String>,
+) -> DataFusionError {
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    Usage::error(format!("parameter {name}: '{text}' is not {}{reason}", described(kind)))
 }
 
 fn described(kind: ParameterType) -> String {
@@ -119,6 +149,16 @@ fn timestamp(text: &str) -> Checked<Expr> {
     let utc = utc.ok_or(NOT_OF_THIS_TYPE)?;
     let kind = DataType::Timestamp(None, TimezoneInfo::None);
     Ok(typed(kind, utc.format("%Y-%m-%d %H:%M:%S%.6f").to_string()))
+}
+
+/// A name of the IANA database, or an offset, which is a zone to the engine, too.
+fn zone(text: &str) -> Checked<Expr> {
+    let text = text.trim();
+    if text.parse::<Tz>().is_ok() || text.parse::<FixedOffset>().is_ok() {
+        return Ok(string(text));
+    }
+    let names: Vec<&str> = TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
+    Err(nearest(text, &names).map(|meant| format!("did you mean '{meant}'?")))
 }
 
 fn typed(data_type: DataType, text: String) -> Expr {

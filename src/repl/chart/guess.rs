@@ -1,6 +1,7 @@
 //! Which picture suits a result, and which columns does it take?
 
 use super::ChartKind;
+use crate::error::did_you_mean;
 use crate::repl::grid::{Grid, Kind};
 use crate::repl::pivot::find;
 
@@ -18,7 +19,8 @@ pub fn guess(
 ) -> Result<(ChartKind, Vec<usize>), String> {
     let named = names
         .iter()
-        .map(|name| find(grid, name).map_err(|e| format!("\\chart: {e}")))
+        .enumerate()
+        .map(|(at, name)| find(grid, name).map_err(|e| unknown(grid, kind.is_none() && at == 0, name, &e)))
         .collect::<Result<Vec<_>, _>>()?;
     let all: Vec<usize> = if named.is_empty() { (0..grid.columns.len()).collect() } else { named.clone() };
     let is_number = |column: &usize| grid.columns[*column].kind == Kind::Number;
@@ -53,7 +55,15 @@ pub fn guess(
             ChartKind::Bar
         }
     });
-    let x = if named.is_empty() { labels.first().copied().unwrap_or(all[0]) } else { all[0] };
+    // Of a number, a text and a figure the first number is what a line is over.
+    let is_over_number = kind == ChartKind::Line
+        && numbers.len() == 2
+        && numbers[0] == all[0]
+        && matches!(labels.as_slice(), [label] if grid.columns[*label].kind == Kind::Text && repeats(grid, *label));
+    let x = match labels.first() {
+        Some(label) if named.is_empty() && !is_over_number => *label,
+        _ => all[0],
+    };
     let figures: Vec<usize> = numbers.iter().copied().filter(|column| *column != x).collect();
     let columns = match kind {
         ChartKind::Line | ChartKind::Bar if figures.is_empty() => vec![x, x],
@@ -63,6 +73,21 @@ pub fn guess(
         ChartKind::Heat => heat(grid, &all, x, &figures)?,
     };
     Ok((kind, columns))
+}
+
+/// The first word may have been meant as a kind.
+fn unknown(grid: &Grid, may_be_kind: bool, name: &str, reason: &str) -> String {
+    if !may_be_kind {
+        return format!("\\chart: {reason}");
+    }
+    let columns = grid.names();
+    let known: Vec<&str> = ChartKind::NAMES.into_iter().chain(columns.iter().copied()).collect();
+    format!(
+        "\\chart: '{name}' is neither a kind of chart ({}) nor a column ({}){}",
+        ChartKind::NAMES.join(", "),
+        columns.join(", "),
+        did_you_mean(name, &known)
+    )
 }
 
 /// Rows, headings and value; or a label and every number as a column of the matrix.
@@ -83,7 +108,7 @@ fn heat(grid: &Grid, all: &[usize], x: usize, figures: &[usize]) -> Result<Vec<u
 }
 
 /// Whether a value of the column stands in more than one row.
-fn repeats(grid: &Grid, column: usize) -> bool {
+pub(super) fn repeats(grid: &Grid, column: usize) -> bool {
     let mut seen = std::collections::HashSet::new();
     grid.rows.iter().any(|row| !seen.insert(row[column].shown()))
 }

@@ -2,8 +2,8 @@
 //!
 //! | kind | picture | wants |
 //! |---|---|---|
-//! | `line` | curves of braille dots over days, times or numbers | x, and one or more columns of numbers |
-//! | `bar` | a bar for each row, to an eighth of a cell | a label, and one or more columns of numbers |
+//! | `line` | curves of braille dots over days, times or numbers | x, and columns of numbers; or x, a number and a series |
+//! | `bar` | a bar for each row, to an eighth of a cell | a label, and columns of numbers; or a label, a number and a series |
 //! | `heat` | shaded cells, a retention triangle among them | rows, headings and a value; or a label and columns of numbers |
 //! | `funnel` | a bar for each step, with its share of the first step and of the one before | a step and a number |
 //!
@@ -20,8 +20,11 @@ mod scale;
 use std::str::FromStr;
 
 use crate::error::did_you_mean;
-use crate::repl::grid::{Cell, Grid};
+use crate::repl::grid::{Cell, Grid, Kind};
+use crate::repl::pivot::pivot;
 use crate::repl::text::{cut, one_line};
+
+use guess::repeats;
 
 pub use guess::guess;
 pub use report::draw_report;
@@ -82,6 +85,14 @@ pub fn draw(
         return Err("\\chart: the result has no rows".to_string());
     }
     let (kind, columns) = guess(grid, kind, names)?;
+    if let Some([x, series, y]) = by_series(grid, kind, &columns, names) {
+        return draw_series(
+            grid,
+            kind,
+            [x, series, y].map(|column| grid.columns[column].name.as_str()),
+            canvas,
+        );
+    }
     let (drawn, left_out) = match kind {
         ChartKind::Line | ChartKind::Bar => largest(grid, &columns),
         ChartKind::Heat | ChartKind::Funnel => (columns, Vec::new()),
@@ -96,6 +107,41 @@ pub fn draw(
         let names = one_line(&left_out.join(", "));
         lines.push(cut(&format!("the {MOST_SERIES} largest; not drawn: {names}"), canvas.width));
     }
+    Ok(lines)
+}
+
+/// x, series and figure of a result whose lines or bars are those of a third column: the only text beside x, where there is
+/// one figure, and x has several rows.
+fn by_series(grid: &Grid, kind: ChartKind, columns: &[usize], names: &[String]) -> Option<[usize; 3]> {
+    let is_text = |column: &usize| matches!(grid.columns[*column].kind, Kind::Text | Kind::Bool);
+    let all: Vec<usize> = match names {
+        [] => (0..grid.columns.len()).collect(),
+        names => names.iter().filter_map(|name| grid.find(name)).collect(),
+    };
+    let (ChartKind::Line | ChartKind::Bar, [x, y]) = (kind, columns) else { return None };
+    let others: Vec<usize> = all.iter().copied().filter(|column| column != x && column != y).collect();
+    match others.as_slice() {
+        [series]
+            if is_text(series) && x != y && all.len() == 3 && (!names.is_empty() || repeats(grid, *x)) =>
+        {
+            Some([*x, *series, *y])
+        }
+        _ => None,
+    }
+}
+
+/// Turns the values of the series into columns and draws these.
+pub(super) fn draw_series(
+    grid: &Grid,
+    kind: ChartKind,
+    [x, series, y]: [&str; 3],
+    canvas: Canvas,
+) -> Result<Vec<String>, String> {
+    let turned = pivot(grid, &[x, series, y].map(str::to_string));
+    let turned = turned.map_err(|e| e.replacen("\\pivot", "\\chart", 1))?;
+    let all: Vec<String> = turned.names().into_iter().map(str::to_string).collect();
+    let mut lines = vec![cut(&one_line(&format!("{y} by {series}")), canvas.width)];
+    lines.extend(draw(&turned, Some(kind), &all, canvas)?);
     Ok(lines)
 }
 

@@ -5,14 +5,15 @@
 //! | `line`, `bar`, `stacked` | `line`, `bar`; of one figure a `series` becomes columns, of several each value a picture |
 //! | `heat`, `funnel` | the same; each value of `series` is a picture |
 //! | `calendar` | `line` |
-//! | `cards`, `sankey`, `table` | none: the columns' types decide |
+//! | `cards` | `bar` of the changes, which are all percentages; the figures are of different units |
+//! | `sankey`, `table` | none: the columns' types decide |
 
 use std::collections::HashMap;
 
-use super::{Canvas, ChartKind, draw};
+use super::{Canvas, ChartKind, draw, draw_series};
 use crate::ask::{Chart, ChartKind as Asked};
 use crate::repl::grid::Grid;
-use crate::repl::pivot::{Key, key, pivot};
+use crate::repl::pivot::{Key, key};
 use crate::repl::text::{cut, one_line};
 
 /// Values of a series that are each a picture.
@@ -30,7 +31,8 @@ fn drawn(grid: &Grid, chart: &Chart, canvas: Canvas) -> Option<Vec<String>> {
         Asked::Heat => (ChartKind::Heat, &["y", "x", "value"]),
         Asked::Funnel => (ChartKind::Funnel, &["step", "value"]),
         Asked::Calendar => (ChartKind::Line, &["x", "value"]),
-        Asked::Cards | Asked::Sankey | Asked::Table => return None,
+        Asked::Cards => return cards(grid, chart, canvas),
+        Asked::Sankey | Asked::Table => return None,
     };
     let names: Vec<String> = roles.iter().flat_map(|role| chart.columns(role)).cloned().collect();
     let parts = match chart.column("series").and_then(|series| grid.find(series)) {
@@ -41,11 +43,7 @@ fn drawn(grid: &Grid, chart: &Chart, canvas: Canvas) -> Option<Vec<String>> {
         return draw(grid, Some(kind), &names, canvas).ok();
     };
     if let (ChartKind::Line | ChartKind::Bar, [x, y]) = (kind, names.as_slice()) {
-        let turned = pivot(grid, &[x.clone(), series.to_string(), y.clone()]).ok()?;
-        let all: Vec<String> = turned.names().into_iter().map(str::to_string).collect();
-        let mut lines = vec![cut(&format!("{y} by {series}"), canvas.width)];
-        lines.extend(draw(&turned, Some(kind), &all, canvas).ok()?);
-        return Some(lines);
+        return draw_series(grid, kind, [x.as_str(), series, y.as_str()], canvas).ok();
     }
     let mut lines = Vec::new();
     for (value, part) in parts.iter().take(MOST_PARTS) {
@@ -59,6 +57,24 @@ fn drawn(grid: &Grid, chart: &Chart, canvas: Canvas) -> Option<Vec<String>> {
         let names: Vec<String> = parts[MOST_PARTS..].iter().map(|(value, _)| one_line(value)).collect();
         lines.push(cut(&format!("not drawn: {series} {}", names.join(", ")), canvas.width));
     }
+    Some(lines)
+}
+
+/// Users, seconds and pages share no scale: their changes do.
+fn cards(grid: &Grid, chart: &Chart, canvas: Canvas) -> Option<Vec<String>> {
+    let value = chart.column("value").filter(|value| grid.find(value).is_some())?;
+    let note = format!("{value}: figures of different units share no scale; \\last shows them");
+    let has_numbers = |name: &&String| {
+        let column = grid.find(name);
+        column.is_some_and(|column| grid.rows.iter().any(|row| row[column].value().is_some()))
+    };
+    let changes = chart.columns("change").iter().filter(has_numbers);
+    let names: Vec<String> = chart.columns("figure").iter().chain(changes).cloned().collect();
+    let mut lines = match names.len() {
+        0 | 1 => Vec::new(),
+        _ => draw(grid, Some(ChartKind::Bar), &names, canvas).ok()?,
+    };
+    lines.push(cut(&note, canvas.width));
     Some(lines)
 }
 

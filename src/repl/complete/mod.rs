@@ -89,6 +89,22 @@ pub struct ReportParameter {
     pub detail: String,
     /// The only values that it takes; empty: any of its type.
     pub accepted: Vec<String>,
+    pub takes: Takes,
+}
+
+/// What a parameter's value is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Takes {
+    #[default]
+    Other,
+    /// A value of this column.
+    Value(String),
+    /// Values of this column with commas between.
+    Values(String),
+    /// A column of events or users.
+    Column,
+    /// A condition on their columns.
+    Filter,
 }
 
 /// Names in plain lists.

@@ -10,15 +10,16 @@ use datafusion::common::{DataFusionError, Result};
 use super::progress::Running;
 use super::query::is_cancelled;
 use super::{Next, Origin, Session, describe};
-use crate::ask::{Format, Given, Source, Usage, at_line, check_known, parse, plain};
+use crate::ask::{Arguments, Format, Given, Source, Usage, at_line, check_known, parse, plain};
+use crate::error::did_you_mean;
 use crate::repl::chart::{Canvas, draw, draw_report};
 use crate::repl::fit::Fit;
 use crate::repl::grid::{Cell, Grid, Kind};
 use crate::repl::meta::{self, Expanded, Meta, Watch};
-use crate::repl::pivot::pivot;
+use crate::repl::pivot::turn;
 use crate::repl::statement::{Input, inputs_with_places};
 use crate::repl::{history, watch};
-use crate::report::Days;
+use crate::report::{Days, Report, unknown_values};
 
 /// Files that include each other end here.
 const DEEPEST: usize = 16;
@@ -82,8 +83,12 @@ impl Session {
                 self.print(&lines)?;
             }
             Meta::Pivot(columns) => {
-                let grid = self.last_grid("pivot")?;
-                self.show_grid(&pivot(&grid, &columns).map_err(Usage::error)?)?;
+                self.check_form(self.format)?;
+                let turn = turn(&self.last_grid("pivot")?, &columns).map_err(Usage::error)?;
+                if let Some(last) = &self.last {
+                    let turned = last.turned(&turn)?;
+                    self.hand_over(turned).await?;
+                }
             }
             Meta::Output(path) => {
                 match &path {
@@ -112,6 +117,14 @@ impl Session {
             Meta::Include(path) => return self.include(&path).await,
             Meta::Edit(path) => return self.edit(path.as_deref()).await,
             Meta::Set(what) => self.set(what).await?,
+            Meta::Unset(name) => {
+                if self.parameters.remove(&name).is_none() {
+                    return Err(Usage::error(format!("\\unset: ${name} has no value")));
+                }
+                self.renew_names().await;
+            }
+            // A statement that is open has ended before it comes here.
+            Meta::Reset => {}
             Meta::Last => {
                 self.last_grid("last")?;
                 self.show_last(true, None).await?;
@@ -140,7 +153,7 @@ impl Session {
         Ok(Next::GoOn)
     }
 
-    fn print_text(&self, text: &str) -> Result<()> {
+    pub(super) fn print_text(&self, text: &str) -> Result<()> {
         self.print(&text.lines().map(str::to_string).collect::<Vec<_>>())
     }
 
@@ -235,7 +248,12 @@ impl Session {
         let mut origin = Origin::new(name);
         let mut counted = 0;
         for (at, input) in inputs_with_places(text) {
-            origin.line += text[counted..at].matches('\n').count() as u64;
+            // A statement that a command interrupts begins before that.
+            let lines = |from: usize, to: usize| text[from..to].matches('\n').count() as u64;
+            origin.line = match at >= counted {
+                true => origin.line + lines(counted, at),
+                false => origin.line - lines(at, counted),
+            };
             origin.column = text[..at].rsplit('\n').next().unwrap_or_default().chars().count();
             counted = at;
             next = match Box::pin(self.run_from(&input, &origin)).await {
@@ -290,21 +308,8 @@ impl Session {
 
     async fn set(&mut self, what: Option<(String, Option<String>)>) -> Result<()> {
         match what {
-            None => {
-                let mut grid =
-                    Grid::new(&[("parameter", Kind::Text), ("type", Kind::Text), ("value", Kind::Text)]);
-                for given in self.parameters.values() {
-                    let kind = given.kind.map_or_else(|| "text".to_string(), |kind| kind.to_string());
-                    grid.rows.push(vec![Cell::text(&given.name), Cell::text(kind), Cell::text(&given.value)]);
-                }
-                return self.show_grid(&grid);
-            }
-            Some((name, None)) => {
-                let plain = name.split(':').next().unwrap_or_default().to_string();
-                if self.parameters.remove(&plain).is_none() {
-                    return Err(Usage::error(format!("\\set: ${plain} has no value")));
-                }
-            }
+            None => return self.show_parameters(None),
+            Some((name, None)) => return self.show_parameters(name.split(':').next()),
             Some((name, Some(value))) => {
                 let given: Given = format!("{name}={value}").parse()?;
                 // A value that is not of its type is told now, not when it is used.
@@ -316,31 +321,69 @@ impl Session {
         Ok(())
     }
 
+    /// All parameters, or the one of this name.
+    fn show_parameters(&self, name: Option<&str>) -> Result<()> {
+        let mut grid = Grid::new(&[("parameter", Kind::Text), ("type", Kind::Text), ("value", Kind::Text)]);
+        for given in self.parameters.values().filter(|given| name.is_none_or(|name| name == given.name)) {
+            let kind = given.kind.map_or_else(|| "text".to_string(), |kind| kind.to_string());
+            grid.rows.push(vec![Cell::text(&given.name), Cell::text(kind), Cell::text(&given.value)]);
+        }
+        match name {
+            Some(name) if grid.rows.is_empty() => {
+                let known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
+                Err(Usage::error(format!(
+                    "\\set: ${name} has no value{}; \\set {name} VALUE gives it one",
+                    did_you_mean(name, &known)
+                )))
+            }
+            _ => self.show_grid(&grid),
+        }
+    }
+
     async fn report(&mut self, name: &str, parameters: &[String]) -> Result<()> {
         self.check_form(self.format)?;
         self.renew_store().await?;
         let given = parameters.iter().map(|text| text.parse()).collect::<Result<Vec<Given>>>()?;
         let found = self.pack.select(std::slice::from_ref(&name.to_string()))?;
-        let [report] = found.as_slice() else {
-            let names: Vec<&str> = found.iter().map(|report| report.name.as_str()).collect();
-            return Err(Usage::error(format!("\\report: '{name}' is several: {}", names.join(", "))));
-        };
-        let report = (*report).clone();
-        let known: Vec<&str> = report.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let reports: Vec<Report> = found.into_iter().cloned().collect();
+        if reports.len() > 1 && self.output.is_some() {
+            let names: Vec<&str> = reports.iter().map(|report| report.name.as_str()).collect();
+            return Err(Usage::error(format!(
+                "\\report: '{name}' is several, and a file takes one: {}",
+                names.join(", ")
+            )));
+        }
+        let known: Vec<&str> = reports
+            .iter()
+            .flat_map(|report| &report.parameters)
+            .map(|parameter| parameter.name.as_str())
+            .collect();
         check_known(&given, &known)?;
-        // What was \set before holds where the report has such a parameter.
+        // What was \set before holds where a report has such a parameter.
         let all: Vec<Given> = self.parameters.values().cloned().chain(given).collect();
-        let declared = std::iter::once(report.parameters.as_slice());
+        let declared = reports.iter().map(|report| report.parameters.as_slice());
         let days = Days::where_needed(&self.engine, declared, &all).await?;
-        let arguments = report.arguments(&all, &days)?;
-        self.say(&format!("{}; days in {}", report.title, self.engine.time_zone()));
-        let engine = self.engine.clone();
-        let charts = report.charts.clone();
-        let is_kept = self.output.is_none();
-        let plan = async move { report.plan(&engine, &arguments).await.map(Some) };
-        self.answer_of(plan, |e| e).await?;
-        if is_kept {
-            self.charts = charts;
+        // The values of all are checked before the first one runs.
+        let mut asked = Vec::new();
+        for report in reports {
+            let arguments = report.arguments(&all, &days)?;
+            asked.push((report, arguments));
+        }
+        let refs: Vec<(&Report, Arguments)> =
+            asked.iter().map(|(report, arguments)| (report, arguments.clone())).collect();
+        for note in unknown_values(&self.engine, &refs, &all).await {
+            self.note(&note);
+        }
+        for (report, arguments) in asked {
+            self.say(&format!("{}; days in {}", report.title, self.engine.time_zone()));
+            let engine = self.engine.clone();
+            let charts = report.charts.clone();
+            let is_kept = self.output.is_none();
+            let plan = async move { report.plan(&engine, &arguments).await.map(Some) };
+            self.answer_of(plan, |e| e).await?;
+            if is_kept {
+                self.charts = charts;
+            }
         }
         Ok(())
     }

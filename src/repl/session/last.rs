@@ -1,6 +1,10 @@
 //! The last result: kept for `_`, `\last`, `\chart` and `\pivot`.
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use std::sync::Arc;
+
+use datafusion::arrow::array::UInt64Array;
+use datafusion::arrow::compute::{concat_batches, take};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 
@@ -8,6 +12,7 @@ use crate::ask::cells::{Cells, columns};
 use crate::ask::{Numbers, type_name};
 use crate::repl::complete::Item;
 use crate::repl::grid::{Cell, Column, Grid, Kind};
+use crate::repl::pivot::Turn;
 
 /// Rows of a query, at least the first ones.
 #[derive(Debug, Clone)]
@@ -29,12 +34,28 @@ impl LastResult {
             .collect()
     }
 
+    /// The result of `\pivot`, whose values keep their types.
+    pub(in crate::repl) fn turned(&self, turn: &Turn) -> Result<Self> {
+        let all = concat_batches(&self.schema, &self.batches)?;
+        let (heads, values) = (all.column(turn.rows), all.column(turn.values));
+        let first: UInt64Array = turn.first.iter().map(|row| Some(*row as u64)).collect();
+        let mut columns = vec![take(heads, &first, None)?];
+        for places in &turn.places {
+            let rows: UInt64Array = places.iter().map(|row| row.map(|row| row as u64)).collect();
+            columns.push(take(values, &rows, None)?);
+        }
+        let named = turn.names.iter().zip(&columns);
+        let fields: Vec<Field> =
+            named.map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+        Ok(Self { schema, rows: batch.num_rows() as u64, batches: vec![batch], is_cut: self.is_cut })
+    }
+
     /// The first `most` rows as texts.
     pub(in crate::repl) fn grid(&self, most: usize) -> Result<Grid> {
-        let column = |field: &std::sync::Arc<datafusion::arrow::datatypes::Field>| Column {
-            name: field.name().clone(),
-            kind: kind(field.data_type()),
-        };
+        let column =
+            |field: &Arc<Field>| Column { name: field.name().clone(), kind: kind(field.data_type()) };
         let mut grid = Grid { columns: self.schema.fields().iter().map(column).collect(), rows: Vec::new() };
         for batch in &self.batches {
             let rows = batch.num_rows().min(most - grid.rows.len());

@@ -251,6 +251,10 @@ impl Session {
                 self.renew_names().await;
                 done.map(|_| Next::GoOn)
             }
+            Input::Open(text) => {
+                self.print_text(text)?;
+                Ok(Next::GoOn)
+            }
             Input::Command(text) => {
                 let started = SystemTime::now();
                 let done = Box::pin(self.command(text)).await;

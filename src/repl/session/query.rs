@@ -152,6 +152,18 @@ impl Session {
         Ok(Some(rows))
     }
 
+    /// Makes a result that is there already the last one, and shows it or writes it to the file of `\o`.
+    pub(super) async fn hand_over(&mut self, last: LastResult) -> Result<()> {
+        self.keep(last)?;
+        self.renew_names().await;
+        if self.output.is_none() {
+            return self.show_last(false, None).await;
+        }
+        let context = self.context().clone();
+        self.answer_of(async move { context.table(LAST).await.map(Some) }, |e| e).await?;
+        Ok(())
+    }
+
     /// Fails where results would be shown in a form that is for files.
     pub(super) fn check_form(&self, format: Format) -> Result<()> {
         if format == Format::Parquet && self.output.is_none() { Err(needs_a_file()) } else { Ok(()) }
@@ -210,6 +222,13 @@ impl Session {
     pub(super) fn say(&self, message: &str) {
         if !self.quiet && self.terminal.is_some() {
             eprintln!("{message}");
+        }
+    }
+
+    /// Tells what is no error but probably not meant; also where no terminal shows the answers.
+    pub(super) fn note(&self, message: &str) {
+        if !self.quiet {
+            eprintln!("note: {message}");
         }
     }
 

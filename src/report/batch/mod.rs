@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use chrono::Utc;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use futures::{StreamExt, stream};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -333,7 +334,14 @@ async fn file(
     let Running { engine, shared, format, state, run, stretch } = running;
     let begun = Instant::now();
     let asked = asked(report, arguments, *format);
-    let answer: Answer = report.answer(engine, shared, arguments).await?;
+    // A task of its own: what one report does between its queries does not hold up the other.
+    let answering = {
+        let (report, engine, shared) = (report.clone(), Engine::clone(engine), shared.clone());
+        let arguments = arguments.clone();
+        SpawnedTask::spawn(async move { report.answer(&engine, &shared, &arguments).await })
+    };
+    let answer: Answer =
+        answering.join_unwind().await.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??;
     let path = staged.path(&asked.file)?;
     let mut out = Hashed::new(BufWriter::with_capacity(1 << 16, File::create(path)?));
     let rows = report.write_answer(&answer, engine, arguments, *format, &mut out).await?;

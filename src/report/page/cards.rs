@@ -44,7 +44,7 @@ pub(super) fn cards(view: View<'_>, dialog: &str) -> String {
     for row in view.rows() {
         let figure = view.cell(row, columns.figure).plain();
         let column = book.column_named(&figure);
-        let label = book.figure(&figure);
+        let label = view.figure(row, &figure);
         let kind = column.map_or(Kind::Number, |column| column.kind);
         let value = view.cell(row, columns.value);
         let large =

@@ -89,7 +89,7 @@ fn report(view: View<'_>, id: &str, is_alone: bool) -> String {
             if is_alone { " open" } else { "" },
             ui.table,
             shown.rows.len(),
-            ui.rows,
+            if shown.rows.len() == 1 { ui.row } else { ui.rows },
             table::table(view, &table_id)
         );
     }

@@ -26,6 +26,15 @@ pub(super) fn slug(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect()
 }
 
+/// `访问次数 visits` in one of its languages; a text of another form as it is.
+pub(super) fn half(text: &str, language: Language) -> &str {
+    match (text.split_once(' '), language) {
+        (Some((zh, en)), Language::Zh) if !zh.is_ascii() && en.is_ascii() => zh,
+        (Some((zh, en)), Language::En) if !zh.is_ascii() && en.is_ascii() => en,
+        _ => text,
+    }
+}
+
 /// `1234567.25` as `1,234,567.25`.
 pub(super) fn grouped(plain: &str) -> String {
     let (sign, rest) = plain.strip_prefix('-').map_or(("", plain), |rest| ("−", rest));

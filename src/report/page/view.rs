@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::cards;
 use super::input::{Cell, Column, Kind, Language, Page, Shown};
 use super::period::{Date, Period};
 use super::text;
@@ -67,6 +68,8 @@ pub(super) struct View<'a> {
     pub shown: &'a Shown,
     /// `day`, `week` or `month` where the report's name says so.
     pub grain: Option<&'a str>,
+    /// The column that says in both languages what the figures of cards are.
+    meaning: Option<usize>,
     /// Bit by column, whether all its values are names of figures, such as `visit_uv`.
     figures: u64,
 }
@@ -80,15 +83,27 @@ impl<'a> View<'a> {
         let has_figures = |column: usize| shown.rows.iter().all(|row| is_figure(&row[column]));
         let figures =
             (0..shown.columns.len().min(64)).filter(|c| has_figures(*c)).fold(0, |bits, c| bits | 1 << c);
-        Self { book, shown, grain, figures }
+        let meaning = shown.columns.iter().position(|column| column.name == "meaning");
+        let meaning = meaning.filter(|_| cards::are_shown(shown));
+        Self { book, shown, grain, meaning, figures }
     }
 
     /// A value of a column of texts, in words.
     fn named(&self, column: usize, value: &str) -> String {
-        if column < 64 && self.figures >> column & 1 == 1 {
+        if self.meaning == Some(column) {
+            text::half(value, self.book.language).to_string()
+        } else if column < 64 && self.figures >> column & 1 == 1 {
             self.book.figure(value)
         } else {
             self.book.value(value)
+        }
+    }
+
+    /// What the figure of a row is called: as its column is, or else as the row itself says.
+    pub(super) fn figure(&self, row: usize, name: &str) -> String {
+        match self.meaning {
+            Some(column) if self.book.column_named(name).is_none() => self.text(row, column),
+            _ => self.book.figure(name),
         }
     }
 
