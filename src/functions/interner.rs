@@ -19,9 +19,6 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::error::footfall_internal_err;
 
-/// The key of NULL.
-pub(crate) const NULL: u32 = 0;
-
 /// The values of one column. Key 0 is NULL.
 #[derive(Debug, Clone)]
 pub(crate) struct Interner {

@@ -121,7 +121,11 @@ pub fn parse(line: &str) -> Result<Meta, String> {
     let (name, rest) = line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()));
     let rest = rest.trim();
     let known = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
-    let words = split(rest).map_err(|e| format!("\\{name}: {e}"))?;
+    let words = match known {
+        // The rest is one value, or an expression: a quote in it is a part of it.
+        "set" | "watch" => Vec::new(),
+        _ => split(rest).map_err(|e| format!("\\{name}: {e}"))?,
+    };
     let usage = || {
         let (name, arguments, meaning) =
             COMMANDS.into_iter().find(|(command, ..)| *command == known).unwrap_or_default();

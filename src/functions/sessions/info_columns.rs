@@ -64,6 +64,16 @@ impl InfoField {
         InfoField::NextPage,
     ];
 
+    /// The fields that only page rows have.
+    pub(crate) const OF_VISITS: [InfoField; 6] = [
+        InfoField::VisitNo,
+        InfoField::IsEntry,
+        InfoField::IsExit,
+        InfoField::IsBounce,
+        InfoField::StayMs,
+        InfoField::NextPage,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             InfoField::Session => "session",
@@ -278,23 +288,13 @@ struct InfoColumns {
     next_page: Option<Vec<u64>>,
 }
 
-/// The fields that only page rows have.
-const OF_VISITS: [InfoField; 6] = [
-    InfoField::VisitNo,
-    InfoField::IsEntry,
-    InfoField::IsExit,
-    InfoField::IsBounce,
-    InfoField::StayMs,
-    InfoField::NextPage,
-];
-
 impl InfoColumns {
     fn new(len: usize, needed: InfoFields) -> Self {
         fn column<T: Clone>(is_needed: bool, len: usize, empty: T) -> Option<Vec<T>> {
             is_needed.then(|| vec![empty; len])
         }
         let has = |field| needed.contains(field);
-        let has_visits = needed.any(&OF_VISITS);
+        let has_visits = needed.any(&InfoField::OF_VISITS);
         Self {
             len,
             has_visits,

@@ -18,6 +18,7 @@ mod facts;
 mod info_columns;
 mod next_node;
 mod options;
+mod page_keys;
 mod pages;
 mod session_info;
 mod session_key;

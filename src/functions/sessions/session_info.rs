@@ -16,23 +16,23 @@
 //! One pass; rows wait until their session is closed, so memory follows the longest open session.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::Documentation;
 
 use super::facts::{Facts, VisitFacts};
 use super::info_columns::{InfoField, InfoFields, InfoSource, Unread};
 use super::options::SessionSpec;
+use super::page_keys::{PageKeys, PageNumbers};
 use super::pages::Pages;
 use super::sessionizer::Sessionizer;
 use super::visits::{VisitRow, VisitTracker};
 use super::{SessionFunction, unordered, user_runs};
 use crate::error::footfall_internal_err;
-use crate::functions::interner::{Interner, NULL, Values};
 
 const FUNCTION: SessionFunction = SessionFunction::Info;
 
@@ -45,8 +45,8 @@ pub(crate) struct InfoRunner {
     machine: Sessionizer,
     tracker: VisitTracker,
     pages: Pages,
-    /// Numbers of pages, where the depth is asked for: two pages of a session are equal if their numbers are.
-    numbers: Option<Interner>,
+    /// Where the depth is asked for.
+    numbers: PageNumbers,
     /// Which rows of each batch have a time, for batches where some have none.
     times: VecDeque<(u64, Option<NullBuffer>)>,
     last_ts: Option<i64>,
@@ -54,21 +54,18 @@ pub(crate) struct InfoRunner {
     taken: u64,
 }
 
-/// Pages are numbered anew at the next session once the old numbers take more bytes than this.
-const MOST_BYTES: usize = 16 << 20;
-
 const PAGE_FIELDS: [InfoField; 3] = [InfoField::EntryPage, InfoField::ExitPage, InfoField::NextPage];
 
 impl InfoRunner {
     pub(crate) fn new(spec: Arc<SessionSpec>, needed: InfoFields) -> Self {
         Self {
             machine: Sessionizer::new(spec.rule.clone()),
-            tracker: VisitTracker::new(spec.rule.unit),
+            tracker: VisitTracker::new(spec.rule.unit, needed.any(&InfoField::OF_VISITS)),
             unread: Unread::new(spec.time.data_type()),
             spec,
             needed,
             pages: Pages::default(),
-            numbers: None,
+            numbers: PageNumbers::default(),
             times: VecDeque::new(),
             last_ts: None,
             pushed: 0,
@@ -83,56 +80,110 @@ impl InfoRunner {
         if self.needed.any(&PAGE_FIELDS) {
             self.pages.push(self.pushed, visits.pages.clone());
         }
-        let page: ArrayRef = Arc::new(visits.pages.clone());
-        let mut pages = match self.needed.contains(InfoField::Depth) {
-            true => Some(Values::new(&page)?),
-            false => None,
-        };
+        let mut keys = self.needed.contains(InfoField::Depth).then(|| PageKeys::new(visits.pages.clone()));
         self.times.push_back((self.pushed, facts.ts.nulls().cloned()));
+        // Every page of a depth has a key, for rows that show a page may still have none.
+        let has_pages = keys.is_none() || visits.pages.null_count() == 0;
+        let by_gap =
+            self.spec.rule.is_gap_only() && facts.are_times_only() && visits.are_pages_only() && has_pages;
         for (is_new, run) in user_runs(user_starts, rows) {
             if is_new {
                 self.machine.next_user();
                 self.tracker.next_user();
                 self.last_ts = None;
             }
-            for i in run {
-                if facts.ts.is_null(i) {
-                    continue;
-                }
-                let row = facts.row(i);
-                if self.last_ts.is_some_and(|last| row.ts < last) {
-                    return unordered(FUNCTION, self.spec.time.data_type());
-                }
-                self.last_ts = Some(row.ts);
-                let is_page = visits.is_page.value(i);
-                let (hide, show) = visits.hide_show(&facts, i);
-                let mut visit = VisitRow {
-                    row: self.pushed + i as u64,
-                    ts: row.ts,
-                    is_page,
-                    page: None,
-                    hide,
-                    show,
-                    scene: row.scene,
-                };
-                if self.machine.push(&row) {
-                    let day = self.machine.day(row.ts);
-                    self.tracker.start_session(&visit, day);
-                    if self.numbers.as_ref().is_some_and(|numbers| numbers.size() > MOST_BYTES) {
-                        // Nobody compares pages of two sessions.
-                        self.numbers = None;
-                        pages = Some(Values::new(&page)?);
-                    }
-                }
-                if let (true, Some(pages)) = (is_page, &mut pages) {
-                    let numbers = self.numbers.get_or_insert_with(|| Interner::new(DataType::Utf8View));
-                    visit.page = Some(pages.key(i, numbers)?).filter(|number| *number != NULL);
-                }
-                self.tracker.push(&visit);
+            let is_ordered = if by_gap {
+                self.push_by_gap(facts.ts.values(), run, keys.as_mut())?
+            } else {
+                self.push_by_rule(&facts, &visits, run, keys.as_mut())?
+            };
+            if !is_ordered {
+                return unordered(FUNCTION, self.spec.time.data_type());
             }
         }
         self.pushed += rows as u64;
         Ok(())
+    }
+
+    /// What most calls ask for: every row shows a page and only the gap counts, so that a session is a stretch of rows.
+    /// False when the order is broken.
+    fn push_by_gap(
+        &mut self,
+        ts: &[i64],
+        run: Range<usize>,
+        mut keys: Option<&mut PageKeys>,
+    ) -> Result<bool> {
+        let gap = self.spec.rule.gap;
+        let mut start = run.start;
+        while start < run.end {
+            let stays = |pair: &&[i64]| pair[0] <= pair[1] && pair[1].saturating_sub(pair[0]) <= gap;
+            let end = start + 1 + ts[start..run.end].windows(2).take_while(stays).count();
+            let starts = match self.last_ts {
+                None => true,
+                Some(last) if ts[start] < last => return Ok(false),
+                Some(last) => ts[start].saturating_sub(last) > gap,
+            };
+            let row = self.pushed + start as u64;
+            if starts {
+                self.start_session(row, ts[start], keys.as_deref_mut());
+            }
+            let stretch = start..end;
+            let keys = keys.as_mut().map(|keys| keys.keys(stretch.clone(), &mut self.numbers)).transpose()?;
+            self.tracker.push_pages(row, &ts[stretch], keys);
+            self.last_ts = Some(ts[end - 1]);
+            start = end;
+        }
+        Ok(true)
+    }
+
+    fn push_by_rule(
+        &mut self,
+        facts: &Facts,
+        visits: &VisitFacts,
+        run: Range<usize>,
+        mut keys: Option<&mut PageKeys>,
+    ) -> Result<bool> {
+        let gap = self.spec.rule.is_gap_only().then_some(self.spec.rule.gap);
+        for i in run {
+            if facts.ts.is_null(i) {
+                continue;
+            }
+            let row = facts.row(i);
+            let last = self.last_ts.replace(row.ts);
+            if last.is_some_and(|last| row.ts < last) {
+                return Ok(false);
+            }
+            let starts = match gap {
+                // Another batch of the same user may have gone by the gap alone, past the machine.
+                Some(gap) => last.is_none_or(|last| row.ts.saturating_sub(last) > gap),
+                None => self.machine.push(&row),
+            };
+            let number = self.pushed + i as u64;
+            if starts {
+                self.start_session(number, row.ts, keys.as_deref_mut());
+            }
+            let is_page = visits.is_page.value(i);
+            let page = match &mut keys {
+                Some(keys) if is_page => keys.key(i, &mut self.numbers)?,
+                _ => None,
+            };
+            let (hide, show) = visits.hide_show(facts, i);
+            let (ts, scene) = (row.ts, row.scene);
+            self.tracker.push(&VisitRow { row: number, ts, is_page, page, hide, show, scene });
+        }
+        Ok(true)
+    }
+
+    fn start_session(&mut self, row: u64, ts: i64, keys: Option<&mut PageKeys>) {
+        let day = if self.needed.contains(InfoField::SessionDt) { self.machine.day(ts) } else { None };
+        self.tracker.start_session(row, ts, day);
+        if let Some(keys) = keys
+            && self.numbers.is_full()
+        {
+            // Nobody compares pages of two sessions.
+            self.numbers.clear();
+            keys.forget();
+        }
     }
 
     pub(crate) fn finish(&mut self) {
@@ -172,7 +223,7 @@ impl InfoRunner {
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.tracker.size() + self.pages.size() + self.numbers.as_ref().map_or(0, Interner::size)
+        self.tracker.size() + self.pages.size() + self.numbers.size()
     }
 }
 

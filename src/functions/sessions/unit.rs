@@ -30,6 +30,8 @@ impl Unit {
     /// Whole milliseconds of a length of time, rounded down; the number itself where the unit is unknown.
     pub(crate) fn millis(self, ticks: i64) -> i64 {
         match self {
+            // The unit of events: to divide by a constant takes a third of the time.
+            Unit::Nanos(1_000) => ticks.div_euclid(1_000),
             Unit::Nanos(nanos) if nanos >= 1_000_000 => ticks.saturating_mul(nanos / 1_000_000),
             Unit::Nanos(nanos) => ticks.div_euclid(1_000_000 / nanos),
             Unit::Number | Unit::UnsignedNumber => ticks,

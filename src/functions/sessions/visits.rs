@@ -22,7 +22,8 @@ pub(crate) struct VisitTracker {
     unit: Unit,
     /// In the order of their rows; the last one may still be open.
     sessions: VecDeque<Session>,
-    visits: VecDeque<Visit>,
+    /// `None` where nobody asks for single visits.
+    visits: Option<VecDeque<Visit>>,
     /// How many visits were forgotten: the number of the first one in `visits`.
     visits_before: u64,
     is_open: bool,
@@ -69,9 +70,9 @@ pub(crate) struct VisitRow {
     pub(crate) row: u64,
     pub(crate) ts: i64,
     pub(crate) is_page: bool,
-    /// Number of a page row's page, the same one for equal pages of a session; `None` where that is NULL or nobody asks for
+    /// Key of a page row's page, the same one for equal pages of a session; `None` where that is NULL or nobody asks for
     /// the depth.
-    pub(crate) page: Option<u32>,
+    pub(crate) page: Option<u128>,
     pub(crate) hide: bool,
     pub(crate) show: bool,
     pub(crate) scene: Option<i32>,
@@ -87,11 +88,11 @@ struct Clock {
 const DAY_MS: i64 = 86_400_000;
 
 impl VisitTracker {
-    pub(crate) fn new(unit: Unit) -> Self {
+    pub(crate) fn new(unit: Unit, keeps_visits: bool) -> Self {
         Self {
             unit,
             sessions: VecDeque::new(),
-            visits: VecDeque::new(),
+            visits: keeps_visits.then(VecDeque::new),
             visits_before: 0,
             is_open: false,
             clock: None,
@@ -107,20 +108,20 @@ impl VisitTracker {
         self.id = None;
     }
 
-    /// `row` is the first one of a session that starts on local day `day`.
-    pub(crate) fn start_session(&mut self, row: &VisitRow, day: Option<i32>) {
+    /// `row`, at `ts`, is the first one of a session that starts on local day `day`.
+    pub(crate) fn start_session(&mut self, row: u64, ts: i64, day: Option<i32>) {
         self.close();
         self.number += 1;
-        let micros = self.unit.micros(row.ts);
+        let micros = self.unit.micros(ts);
         let id = self.id.map_or(micros, |last| micros.max(last.saturating_add(1)));
         self.id = Some(id);
         self.is_open = true;
         self.sessions.push_back(Session {
-            rows: row.row..row.row,
+            rows: row..row,
             number: self.number,
             id,
-            start: row.ts,
-            end: row.ts,
+            start: ts,
+            end: ts,
             day,
             scene: None,
             events: 0,
@@ -129,7 +130,7 @@ impl VisitTracker {
             stay_ms: 0,
             entry: None,
             exit: None,
-            first_visit: self.visits_before + self.visits.len() as u64,
+            first_visit: self.visits_before + self.visits.as_ref().map_or(0, VecDeque::len) as u64,
         });
     }
 
@@ -149,7 +150,9 @@ impl VisitTracker {
             session.views = session.views.saturating_add(1);
             session.entry = session.entry.or(Some(row.row));
             session.exit = Some(row.row);
-            self.visits.push_back(Visit { row: row.row, stay_ms: 0 });
+            if let Some(visits) = &mut self.visits {
+                visits.push_back(Visit { row: row.row, stay_ms: 0 });
+            }
             self.clock = Some(Clock { running_since: Some(row.ts), stay: 0 });
             if row.page.is_some_and(|page| self.pages.insert(page)) {
                 session.depth = session.depth.saturating_add(1);
@@ -160,6 +163,41 @@ impl VisitTracker {
                 clock.pause(row.ts);
             } else if row.show {
                 clock.running_since.get_or_insert(row.ts);
+            }
+        }
+    }
+
+    /// Rows of the open session from row `row` on, at the times `ts`, of which each shows a page and none hides the app:
+    /// a visit lasts until the next one. `pages` are the keys of their pages where somebody asks for the depth.
+    pub(crate) fn push_pages(&mut self, row: u64, ts: &[i64], pages: Option<&[u128]>) {
+        let (Some(first), Some(last)) = (ts.first(), ts.last()) else {
+            return;
+        };
+        self.stop_clock(*first);
+        let Some(session) = self.sessions.back_mut() else {
+            return;
+        };
+        session.rows.end = row + ts.len() as u64;
+        session.end = *last;
+        session.events += ts.len() as i64;
+        session.views = session.views.saturating_add(ts.len() as i32);
+        session.entry = session.entry.or(Some(row));
+        session.exit = Some(session.rows.end - 1);
+        let unit = self.unit;
+        let stays = ts.windows(2).map(|pair| stay_ms(unit, pair[1].saturating_sub(pair[0])));
+        match &mut self.visits {
+            None => session.stay_ms = stays.fold(session.stay_ms, i64::saturating_add),
+            Some(visits) => {
+                for (row, stay_ms) in (row..).zip(stays.chain([0])) {
+                    session.stay_ms = session.stay_ms.saturating_add(stay_ms);
+                    visits.push_back(Visit { row, stay_ms });
+                }
+            }
+        }
+        self.clock = Some(Clock { running_since: Some(*last), stay: 0 });
+        for page in pages.unwrap_or_default() {
+            if self.pages.insert(*page) {
+                session.depth = session.depth.saturating_add(1);
             }
         }
     }
@@ -193,7 +231,7 @@ impl VisitTracker {
 
     /// In row order with their numbers, all that [`Self::forget`] has left.
     pub(crate) fn visits(&self) -> impl Iterator<Item = (u64, &Visit)> {
-        (self.visits_before..).zip(&self.visits)
+        (self.visits_before..).zip(self.visits.iter().flatten())
     }
 
     /// The earliest row whose page somebody may still ask for: the entry page of what is left.
@@ -203,9 +241,10 @@ impl VisitTracker {
 
     /// The rows before `row` were handed on.
     pub(crate) fn forget(&mut self, row: u64) {
-        while self.visits.front().is_some_and(|visit| visit.row < row) {
-            self.visits.pop_front();
-            self.visits_before += 1;
+        if let Some(visits) = &mut self.visits {
+            let done = visits.partition_point(|visit| visit.row < row);
+            visits.drain(..done);
+            self.visits_before += done as u64;
         }
         // The open session is never forgotten: its next row may be the first that is left.
         let closed = self.sessions.len() - usize::from(self.is_open);
@@ -216,7 +255,7 @@ impl VisitTracker {
     /// Heap bytes.
     pub(crate) fn size(&self) -> usize {
         self.sessions.capacity() * size_of::<Session>()
-            + self.visits.capacity() * size_of::<Visit>()
+            + self.visits.as_ref().map_or(0, VecDeque::capacity) * size_of::<Visit>()
             + self.pages.size()
     }
 
@@ -225,15 +264,21 @@ impl VisitTracker {
             return;
         };
         clock.pause(ts);
-        let millis = self.unit.millis(clock.stay);
-        // Over a day is a broken clock or a lost hide, not attention. Of a plain number nobody knows what a day is.
-        let bad = millis < 0 || (self.unit.is_instant() && millis > DAY_MS);
-        let stay_ms = if bad { 0 } else { millis };
-        if let (Some(visit), Some(session)) = (self.visits.back_mut(), self.sessions.back_mut()) {
-            visit.stay_ms = stay_ms;
+        let stay_ms = stay_ms(self.unit, clock.stay);
+        if let Some(session) = self.sessions.back_mut() {
             session.stay_ms = session.stay_ms.saturating_add(stay_ms);
         }
+        if let Some(visit) = self.visits.as_mut().and_then(VecDeque::back_mut) {
+            visit.stay_ms = stay_ms;
+        }
     }
+}
+
+/// The stay of a visit that took so many ticks. Over a day is a broken clock or a lost hide, not attention. Of a plain
+/// number nobody knows what a day is.
+fn stay_ms(unit: Unit, ticks: i64) -> i64 {
+    let millis = unit.millis(ticks);
+    if millis < 0 || (unit.is_instant() && millis > DAY_MS) { 0 } else { millis }
 }
 
 impl Clock {
@@ -248,15 +293,15 @@ impl Clock {
 #[derive(Debug, Default)]
 struct DistinctPages {
     /// As long as there are few.
-    few: Vec<u32>,
-    many: HashSet<u32>,
+    few: Vec<u128>,
+    many: HashSet<u128>,
 }
 
 const FEW: usize = 16;
 
 impl DistinctPages {
     /// Whether the page was not there yet.
-    fn insert(&mut self, page: u32) -> bool {
+    fn insert(&mut self, page: u128) -> bool {
         if !self.many.is_empty() {
             return self.many.insert(page);
         }
@@ -279,6 +324,6 @@ impl DistinctPages {
     }
 
     fn size(&self) -> usize {
-        self.few.capacity() * size_of::<u32>() + self.many.allocation_size()
+        self.few.capacity() * size_of::<u128>() + self.many.allocation_size()
     }
 }

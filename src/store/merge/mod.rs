@@ -84,6 +84,47 @@ struct Current {
     batch: usize,
     users: StringViewArray,
     row: usize,
+    /// The first bytes of the row's user, which nearly always tell two users apart.
+    head: u128,
+}
+
+impl Current {
+    fn new(batch: usize, users: StringViewArray) -> Self {
+        let mut current = Self { batch, users, row: 0, head: 0 };
+        current.move_to(0);
+        current
+    }
+
+    fn user(&self) -> &str {
+        self.users.value(self.row)
+    }
+
+    /// Whether that row exists, where the input then stands.
+    fn move_to(&mut self, row: usize) -> bool {
+        self.row = row;
+        let stands = row < self.users.len();
+        if stands {
+            self.head = head(self.user());
+        }
+        stands
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let view = self.users.views()[self.row];
+        // A short text stands in its view.
+        if view as u32 <= 12 && view == other.users.views()[other.row] {
+            return Ordering::Equal;
+        }
+        self.head.cmp(&other.head).then_with(|| self.user().cmp(other.user()))
+    }
+}
+
+/// The first bytes of a text as a number in their order.
+fn head(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    let length = text.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    u128::from_be_bytes(bytes)
 }
 
 /// What decides between equal rows: the rank of the file, then the number of the input.
@@ -124,25 +165,25 @@ impl Merge {
 
     /// The input with the lowest user and the one with the next user. Other inputs with the lowest one: `shared`.
     fn lowest(&mut self) -> Option<(usize, Option<usize>)> {
-        let mut lowest: Option<(usize, &str)> = None;
-        let mut next: Option<(usize, &str)> = None;
+        let mut lowest: Option<(usize, &Current)> = None;
+        let mut next: Option<(usize, &Current)> = None;
         self.shared.clear();
         for (index, input) in self.inputs.iter().enumerate() {
-            let Some(user) = input.current.as_ref().map(|current| current.users.value(current.row)) else {
+            let Some(current) = &input.current else {
                 continue;
             };
             match lowest {
-                None => lowest = Some((index, user)),
-                Some((first, least)) => match user.cmp(least) {
+                None => lowest = Some((index, current)),
+                Some((first, least)) => match current.compare(least) {
                     Ordering::Less => {
                         next = Some((first, least));
-                        lowest = Some((index, user));
+                        lowest = Some((index, current));
                         self.shared.clear();
                     }
                     Ordering::Equal => self.shared.push(index),
                     Ordering::Greater => {
-                        if next.is_none_or(|(_, least)| user < least) {
-                            next = Some((index, user));
+                        if next.is_none_or(|(_, least)| current.compare(least) == Ordering::Less) {
+                            next = Some((index, current));
                         }
                     }
                 },
@@ -165,62 +206,63 @@ impl Merge {
         let end = match next.and_then(|next| self.inputs[next].current.as_ref()) {
             None => last,
             Some(next) => {
-                let limit = next.users.value(next.row);
+                let limit = next.user();
                 let mut end = start;
-                while end < last && current.users.value(end) < limit {
+                while end < last
+                    && (head(current.users.value(end)), current.users.value(end)) < (next.head, limit)
+                {
                     end = end_of_run(&current.users, end, last);
                 }
                 end
             }
         };
         segments.push(Segment { batch: current.batch, start, rows: end - start });
-        self.move_to(input, end).await?;
+        if !self.move_to(input, end) {
+            self.advance(input).await?;
+        }
         Ok(end - start)
     }
 
     /// Takes all rows of a user that several inputs hold.
     async fn take_shared(&mut self, lowest: usize, segments: &mut Vec<Segment>) -> Result<usize> {
-        let current = standing(&self.inputs[lowest]);
         self.user.clear();
-        self.user.push_str(current.users.value(current.row));
+        self.user.push_str(standing(&self.inputs[lowest]).user());
         self.runs.clear();
         let shared = std::mem::take(&mut self.shared);
         for &input in std::iter::once(&lowest).chain(&shared) {
-            self.take_run(input).await?;
+            // The user may go on in the input's next batch.
+            while self.take_run(input) {
+                self.advance(input).await?;
+            }
         }
         self.shared = shared;
         in_order(&mut self.runs, &self.held.order, segments);
         Ok(self.runs.iter().map(|run| run.segment.rows).sum())
     }
 
-    /// Takes the rows of the current user from one input.
-    async fn take_run(&mut self, input: usize) -> Result<()> {
-        while let Some(current) = &self.inputs[input].current {
-            let start = current.row;
-            if current.users.value(start) != self.user {
-                break;
-            }
-            let end = end_of_run(&current.users, start, current.users.len());
-            let order = &self.held.order[current.batch];
-            self.runs.push(Run {
-                place: (order.rank, input),
-                segment: Segment { batch: current.batch, start, rows: end - start },
-                first: order.key(start),
-                last: order.key(end - 1),
-            });
-            if end < current.users.len() {
-                self.move_to(input, end).await?;
-                break;
-            }
-            self.move_to(input, end).await?;
+    /// Takes the rows of the current user from the batch in which an input stands; whether that batch is done.
+    fn take_run(&mut self, input: usize) -> bool {
+        let Some(current) = &self.inputs[input].current else {
+            return false;
+        };
+        if current.user() != self.user {
+            return false;
         }
-        Ok(())
+        let start = current.row;
+        let end = end_of_run(&current.users, start, current.users.len());
+        let order = &self.held.order[current.batch];
+        self.runs.push(Run {
+            place: (order.rank, input),
+            segment: Segment { batch: current.batch, start, rows: end - start },
+            first: order.key(start),
+            last: order.key(end - 1),
+        });
+        !self.move_to(input, end)
     }
 
-    async fn move_to(&mut self, input: usize, row: usize) -> Result<()> {
-        let current = self.inputs[input].current.as_mut().expect("only a standing input moves");
-        current.row = row;
-        if row == current.users.len() { self.advance(input).await } else { Ok(()) }
+    /// Whether the input's batch has that row.
+    fn move_to(&mut self, input: usize, row: usize) -> bool {
+        self.inputs[input].current.as_mut().expect("only a standing input moves").move_to(row)
     }
 
     /// Loads the next batch of an input.
@@ -234,7 +276,7 @@ impl Merge {
                 .column_by_name("user_id")
                 .ok_or_else(|| exec_datafusion_err!("a merge by users needs the column user_id"))?;
             let users = as_string_view_array(users)?.clone();
-            self.inputs[input].current = Some(Current { batch: self.held.batches.len(), users, row: 0 });
+            self.inputs[input].current = Some(Current::new(self.held.batches.len(), users));
             self.held.order.push(RowOrder::of(&batch, rank)?);
             self.held.batches.push(batch);
             break;
