@@ -28,6 +28,8 @@ pub(crate) struct Interner {
     bytes: Vec<u8>,
     /// Where the value of key `k` ends in `bytes`, at `k - 1`.
     ends: Vec<usize>,
+    /// Of short texts by their views, and of integers.
+    known: Known,
 }
 
 /// Whether values of that type can be kept as bytes.
@@ -62,6 +64,7 @@ impl Interner {
             hasher: DefaultHashBuilder::default(),
             bytes: vec![],
             ends: vec![],
+            known: Known::default(),
         }
     }
 
@@ -90,6 +93,18 @@ impl Interner {
         self.ends.push(self.bytes.len());
         let (bytes, ends, hasher) = (&self.bytes, &self.ends, &self.hasher);
         self.keys.insert_unique(hash, key, |key| hasher.hash_one(value_of(bytes, ends, *key)));
+        Ok(key)
+    }
+
+    /// The key of a value for which `word` stands in every batch.
+    fn intern_word(&mut self, word: u128, value: &[u8]) -> Result<u32> {
+        if let Some(key) = self.known.get(word) {
+            return Ok(key);
+        }
+        let key = self.intern(value)?;
+        // There may be an interner a group, so a few values take little.
+        self.known.reserve(4 * self.ends.len());
+        self.known.put(word, key);
         Ok(key)
     }
 
@@ -144,6 +159,7 @@ impl Interner {
             + self.ends.capacity() * size_of::<usize>()
             // A key and a control byte for each slot of the table.
             + self.keys.capacity() * 8 / 7 * (size_of::<u32>() + 1)
+            + self.known.size()
     }
 }
 
@@ -164,7 +180,7 @@ pub(crate) enum Values {
     },
     Text(Texts),
     Boolean(BooleanArray),
-    Signed(Int64Array, Known),
+    Signed(Int64Array),
     Unsigned(UInt64Array),
     Float(Float64Array),
 }
@@ -184,17 +200,14 @@ impl Values {
             }
             DataType::Boolean => Values::Boolean(array.as_boolean().clone()),
             text if text.is_string() => {
-                Values::Text(Texts::new(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
+                let array = cast(array, &DataType::Utf8View)?.as_string_view().clone();
+                Values::Text(Texts { array, known: Known::default() })
             }
             DataType::UInt64 => Values::Unsigned(array.as_primitive::<UInt64Type>().clone()),
             DataType::Float32 | DataType::Float64 => {
                 Values::Float(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
             }
-            _ => {
-                let numbers = cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone();
-                let known = Known::of(numbers.len());
-                Values::Signed(numbers, known)
-            }
+            _ => Values::Signed(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()),
         })
     }
 
@@ -206,7 +219,7 @@ impl Values {
             }
             Values::Text(texts) => texts.array.is_null(row),
             Values::Boolean(array) => array.is_null(row),
-            Values::Signed(array, _) => array.is_null(row),
+            Values::Signed(array) => array.is_null(row),
             Values::Unsigned(array) => array.is_null(row),
             Values::Float(array) => array.is_null(row),
         }
@@ -230,9 +243,9 @@ impl Values {
             }
             Values::Text(texts) => texts.key(row, interner),
             Values::Boolean(array) => interner.intern(&[u8::from(array.value(row))]),
-            Values::Signed(array, known) => {
+            Values::Signed(array) => {
                 let value = array.value(row) as u64;
-                known.key(u128::from(value), || interner.intern(&(value ^ SIGN).to_be_bytes()))
+                interner.intern_word(u128::from(value), &(value ^ SIGN).to_be_bytes())
             }
             Values::Unsigned(array) => interner.intern(&array.value(row).to_be_bytes()),
             Values::Float(array) => interner.intern(&ordered(array.value(row).to_bits()).to_be_bytes()),
@@ -240,43 +253,67 @@ impl Values {
     }
 }
 
-/// Texts, and the keys that some of them were given: equal views of one array are equal texts.
+/// Texts, and the keys that the long ones of them were given: equal views of one array are equal texts.
 pub(crate) struct Texts {
     array: StringViewArray,
     known: Known,
 }
 
-impl Texts {
-    fn new(array: StringViewArray) -> Self {
-        let known = Known::of(array.len());
-        Self { array, known }
-    }
+/// A text of up to so many bytes stands in its view, which is then the same in every array.
+const IN_VIEW: u32 = 12;
 
+impl Texts {
     fn key(&mut self, row: usize, interner: &mut Interner) -> Result<u32> {
-        self.known.key(self.array.views()[row], || interner.intern(self.array.value(row).as_bytes()))
+        let view = self.array.views()[row];
+        if view as u32 <= IN_VIEW {
+            return interner.intern_word(view, self.array.value(row).as_bytes());
+        }
+        if let Some(key) = self.known.get(view) {
+            return Ok(key);
+        }
+        let key = interner.intern(self.array.value(row).as_bytes())?;
+        // Over a window frame there is a row at a time.
+        self.known.reserve(self.array.len());
+        self.known.put(view, key);
+        Ok(key)
     }
 }
 
 /// What stands for a value, and its key, where the hash of the former says; key 0 is none.
-pub(crate) struct Known(Vec<(u128, u32)>);
+#[derive(Debug, Clone, Default)]
+struct Known(Vec<(u128, u32)>);
 
 impl Known {
-    fn of(rows: usize) -> Self {
-        // Small enough for the processor's second cache. A batch out of several files has a view of a text for each of them;
-        // over a window frame there is a row at a time.
-        Self(vec![(0, 0); rows.next_power_of_two().min(4096)])
+    /// Small enough for the processor's second cache. A batch out of several files has a view of a text for each of them.
+    const MOST: usize = 4096;
+
+    fn reserve(&mut self, values: usize) {
+        let places = values.next_power_of_two().min(Self::MOST);
+        if self.0.len() < places {
+            self.0 = vec![(0, 0); places];
+        }
     }
 
-    fn key(&mut self, value: u128, find: impl FnOnce() -> Result<u32>) -> Result<u32> {
-        let hash = (value as u64 ^ (value >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let place = hash as usize & (self.0.len() - 1);
-        let (known, key) = self.0[place];
-        if key != 0 && known == value {
-            return Ok(key);
+    fn get(&self, value: u128) -> Option<u32> {
+        let (known, key) = self.0.get(self.place(value))?;
+        (*key != 0 && *known == value).then_some(*key)
+    }
+
+    fn put(&mut self, value: u128, key: u32) {
+        let place = self.place(value);
+        if let Some(known) = self.0.get_mut(place) {
+            *known = (value, key);
         }
-        let key = find()?;
-        self.0[place] = (value, key);
-        Ok(key)
+    }
+
+    fn place(&self, value: u128) -> usize {
+        let hash = (value as u64 ^ (value >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        hash as usize & self.0.len().wrapping_sub(1)
+    }
+
+    /// Heap bytes.
+    fn size(&self) -> usize {
+        self.0.capacity() * size_of::<(u128, u32)>()
     }
 }
 
