@@ -111,13 +111,15 @@ impl Current {
 
     fn compare(&self, other: &Self) -> Ordering {
         let view = self.users.views()[self.row];
-        // A short text stands in its view.
-        if view as u32 <= 12 && view == other.users.views()[other.row] {
+        if view as u32 <= IN_VIEW && view == other.users.views()[other.row] {
             return Ordering::Equal;
         }
         self.head.cmp(&other.head).then_with(|| self.user().cmp(other.user()))
     }
 }
+
+/// A text of up to so many bytes stands in its view, which is then the same in every array.
+const IN_VIEW: u32 = 12;
 
 /// The first bytes of a text as a number in their order.
 fn head(text: &str) -> u128 {
@@ -208,9 +210,7 @@ impl Merge {
             Some(next) => {
                 let limit = next.user();
                 let mut end = start;
-                while end < last
-                    && (head(current.users.value(end)), current.users.value(end)) < (next.head, limit)
-                {
+                while end < last && current.users.value(end) < limit {
                     end = end_of_run(&current.users, end, last);
                 }
                 end
@@ -230,9 +230,11 @@ impl Merge {
         self.runs.clear();
         let shared = std::mem::take(&mut self.shared);
         for &input in std::iter::once(&lowest).chain(&shared) {
+            let mut is_done = self.take_run(input);
             // The user may go on in the input's next batch.
-            while self.take_run(input) {
+            while is_done {
                 self.advance(input).await?;
+                is_done = self.stands_at_user(input) && self.take_run(input);
             }
         }
         self.shared = shared;
@@ -240,14 +242,15 @@ impl Merge {
         Ok(self.runs.iter().map(|run| run.segment.rows).sum())
     }
 
-    /// Takes the rows of the current user from the batch in which an input stands; whether that batch is done.
+    fn stands_at_user(&self, input: usize) -> bool {
+        self.inputs[input].current.as_ref().is_some_and(|current| current.user() == self.user)
+    }
+
+    /// Takes the rows of the current user from the batch in which an input stands at one; whether that batch is done.
     fn take_run(&mut self, input: usize) -> bool {
         let Some(current) = &self.inputs[input].current else {
             return false;
         };
-        if current.user() != self.user {
-            return false;
-        }
         let start = current.row;
         let end = end_of_run(&current.users, start, current.users.len());
         let order = &self.held.order[current.batch];
@@ -341,9 +344,15 @@ fn standing(input: &Input) -> &Current {
 /// First row behind the run of equal users that begins at `start`.
 fn end_of_run(users: &StringViewArray, start: usize, last: usize) -> usize {
     let views = users.views();
+    let first = views[start];
+    // Equal views are equal texts; unequal ones may still be, where long texts have the length and first bytes in common.
+    let is_long = first as u32 > IN_VIEW;
+    let is_same = |row: usize| {
+        views[row] == first
+            || (is_long && views[row] as u64 == first as u64 && users.value(row) == users.value(start))
+    };
     let mut end = start + 1;
-    // Equal views are equal texts; unequal ones may still be.
-    while end < last && (views[end] == views[start] || users.value(end) == users.value(start)) {
+    while end < last && is_same(end) {
         end += 1;
     }
     end
