@@ -90,8 +90,8 @@ fn declared(kind: &str) -> String {
     format!("[events.pay.properties.x]\ntype = \"{kind}\"\n")
 }
 
-/// `x` of all events as the store has it, by user and time.
-// What the map itself holds: `props['x']` would look into the column, too.
+/// `x` of all events as the store has it, by user and time, and what the map itself holds: `props['x']` would look into the
+/// column, too.
 const X: &str = "select user_id, p_x, map_extract(props, 'x')[1] from events order by user_id, ts";
 
 #[test]
