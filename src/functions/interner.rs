@@ -8,8 +8,8 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, StringViewArray,
-    UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, MAX_INLINE_VIEW_LEN, StringArray,
+    StringViewArray, UInt64Array,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{ArrowDictionaryKeyType, DataType, Float64Type, Int64Type, UInt64Type};
@@ -259,13 +259,11 @@ pub(crate) struct Texts {
     known: Known,
 }
 
-/// A text of up to so many bytes stands in its view, which is then the same in every array.
-const IN_VIEW: u32 = 12;
-
 impl Texts {
     fn key(&mut self, row: usize, interner: &mut Interner) -> Result<u32> {
         let view = self.array.views()[row];
-        if view as u32 <= IN_VIEW {
+        // A short text stands in its view, which is then the same in every array.
+        if view as u32 <= MAX_INLINE_VIEW_LEN {
             return interner.intern_word(view, self.array.value(row).as_bytes());
         }
         if let Some(key) = self.known.get(view) {

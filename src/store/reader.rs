@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, MAX_INLINE_VIEW_LEN, RecordBatch, UInt64Array, new_null_array,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -226,7 +226,7 @@ impl FileRead {
 fn in_place(column: ArrayRef) -> ArrayRef {
     if let Some(texts) = column.as_string_view_opt()
         && !texts.data_buffers().is_empty()
-        && texts.views().iter().all(|view| *view as u32 <= 12)
+        && texts.views().iter().all(|view| *view as u32 <= MAX_INLINE_VIEW_LEN)
     {
         return Arc::new(texts.gc());
     }

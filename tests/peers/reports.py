@@ -34,7 +34,7 @@ class Binary:
                 sql = self.every[report]["sql"]
                 for name, value in given:
                     text = f"'{value}'" if " " in str(value) else str(value)
-                    sql, changed = re.subn(rf"(?m)^(-- param {name} \w+ = ).*?((?: in \([^)]*\))?(?: from [-\d.]+)? :(?: |$))",
+                    sql, changed = re.subn(rf"(?m)^(-- param {name} \w+(?: of [\w.]+)? = ).*?((?: in \([^)]*\))?(?: from [-\d.]+)? :(?: |$))",
                                            lambda found, text=text: found[1] + text + found[2], sql)
                     assert changed == 1, f"{report} has no parameter {name} on one line"
                 with open(f"{folder}/q/{number}.sql", "w", encoding="utf-8") as file:

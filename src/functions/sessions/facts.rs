@@ -38,18 +38,6 @@ impl Facts {
         })
     }
 
-    /// Whether every row has a time, and nothing else.
-    pub(crate) fn are_times_only(&self) -> bool {
-        let Self { ts, restart, close, split_on, events, scene, key } = self;
-        let marks = [restart, close];
-        let texts = [split_on, key];
-        ts.null_count() == 0
-            && marks.iter().all(|column| column.is_none())
-            && texts.iter().all(|column| column.is_none())
-            && events.is_none()
-            && scene.is_none()
-    }
-
     pub(crate) fn row(&self, i: usize) -> Row<'_> {
         Row {
             ts: self.ts.value(i),
@@ -95,12 +83,6 @@ impl VisitFacts {
             (hide, show) => HideShow::Flags(hide.map(flags).transpose()?, show.map(flags).transpose()?),
         };
         Ok(Self { is_page: page_rows(spec, inputs)?, pages, hide_show })
-    }
-
-    /// Whether every row shows a page, and none hides or shows the app but by the event's name.
-    pub(crate) fn are_pages_only(&self) -> bool {
-        let unmarked = matches!(self.hide_show, HideShow::Events | HideShow::Flags(None, None));
-        unmarked && self.is_page.count_set_bits() == self.is_page.len()
     }
 
     /// Whether the row sends the app to the background, and whether it brings it back.

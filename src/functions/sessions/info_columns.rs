@@ -65,14 +65,7 @@ impl InfoField {
     ];
 
     /// The fields that only page rows have.
-    pub(crate) const OF_VISITS: [InfoField; 6] = [
-        InfoField::VisitNo,
-        InfoField::IsEntry,
-        InfoField::IsExit,
-        InfoField::IsBounce,
-        InfoField::StayMs,
-        InfoField::NextPage,
-    ];
+    pub(crate) const OF_VISITS: &[InfoField] = Self::ALL.split_at(InfoField::VisitNo as usize).1;
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -294,7 +287,7 @@ impl InfoColumns {
             is_needed.then(|| vec![empty; len])
         }
         let has = |field| needed.contains(field);
-        let has_visits = needed.any(&InfoField::OF_VISITS);
+        let has_visits = needed.any(InfoField::OF_VISITS);
         Self {
             len,
             has_visits,

@@ -1,15 +1,13 @@
 //! What tells two pages of a session apart without looking at their characters.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, MAX_INLINE_VIEW_LEN, StringViewArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use crate::functions::interner::{Interner, Values};
-
-/// Texts of up to so many bytes stand in their view: equal texts are equal views, whatever array they are of.
-const IN_VIEW: u32 = 12;
 
 /// Numbers of the longer pages. Two pages of a session are equal if their numbers are.
 #[derive(Debug, Default)]
@@ -36,7 +34,6 @@ impl PageNumbers {
 /// The pages of one batch.
 pub(super) struct PageKeys {
     pages: StringViewArray,
-    all_in_view: bool,
     /// For long pages, from the first of them on.
     long: Option<Values>,
     keys: Vec<u128>,
@@ -44,7 +41,7 @@ pub(super) struct PageKeys {
 
 impl PageKeys {
     pub(super) fn new(pages: StringViewArray) -> Self {
-        Self { all_in_view: pages.data_buffers().is_empty(), pages, long: None, keys: Vec::new() }
+        Self { pages, long: None, keys: Vec::new() }
     }
 
     /// The key of the row's page, `None` for NULL.
@@ -56,20 +53,16 @@ impl PageKeys {
     }
 
     /// The keys of rows of which none is NULL.
-    pub(super) fn keys(
-        &mut self,
-        rows: std::ops::Range<usize>,
-        numbers: &mut PageNumbers,
-    ) -> Result<&[u128]> {
-        if self.all_in_view {
+    pub(super) fn keys(&mut self, rows: Range<usize>, numbers: &mut PageNumbers) -> Result<&[u128]> {
+        // No text is long.
+        if self.pages.data_buffers().is_empty() {
             return Ok(&self.pages.views()[rows]);
         }
-        let mut keys = std::mem::take(&mut self.keys);
-        keys.clear();
+        self.keys.clear();
         for row in rows {
-            keys.push(self.valid_key(row, numbers)?);
+            let key = self.valid_key(row, numbers)?;
+            self.keys.push(key);
         }
-        self.keys = keys;
         Ok(&self.keys)
     }
 
@@ -80,7 +73,8 @@ impl PageKeys {
 
     fn valid_key(&mut self, row: usize, numbers: &mut PageNumbers) -> Result<u128> {
         let view = self.pages.views()[row];
-        if view as u32 <= IN_VIEW {
+        if view as u32 <= MAX_INLINE_VIEW_LEN {
+            // It stands in its view, which is then the same in every array.
             return Ok(view);
         }
         let long = match &mut self.long {

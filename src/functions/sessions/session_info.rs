@@ -60,7 +60,7 @@ impl InfoRunner {
     pub(crate) fn new(spec: Arc<SessionSpec>, needed: InfoFields) -> Self {
         Self {
             machine: Sessionizer::new(spec.rule.clone()),
-            tracker: VisitTracker::new(spec.rule.unit, needed.any(&InfoField::OF_VISITS)),
+            tracker: VisitTracker::new(spec.rule.unit, needed.any(InfoField::OF_VISITS)),
             unread: Unread::new(spec.time.data_type()),
             spec,
             needed,
@@ -82,10 +82,11 @@ impl InfoRunner {
         }
         let mut keys = self.needed.contains(InfoField::Depth).then(|| PageKeys::new(visits.pages.clone()));
         self.times.push_back((self.pushed, facts.ts.nulls().cloned()));
-        // Every page of a depth has a key, for rows that show a page may still have none.
-        let has_pages = keys.is_none() || visits.pages.null_count() == 0;
-        let by_gap =
-            self.spec.rule.is_gap_only() && facts.are_times_only() && visits.are_pages_only() && has_pages;
+        let by_gap = self.is_unmarked()
+            && facts.ts.null_count() == 0
+            && visits.is_page.count_set_bits() == rows
+            // A row that is said to show a page may still have none.
+            && (keys.is_none() || visits.pages.null_count() == 0);
         for (is_new, run) in user_runs(user_starts, rows) {
             if is_new {
                 self.machine.next_user();
@@ -103,6 +104,13 @@ impl InfoRunner {
         }
         self.pushed += rows as u64;
         Ok(())
+    }
+
+    /// Whether rows say nothing but when, and which page.
+    fn is_unmarked(&self) -> bool {
+        let columns = &self.spec.columns;
+        let others = [columns.event, columns.scene, columns.hide, columns.show];
+        self.spec.rule.is_gap_only() && others.iter().all(Option::is_none)
     }
 
     /// What most calls ask for: every row shows a page and only the gap counts, so that a session is a stretch of rows.
@@ -143,7 +151,6 @@ impl InfoRunner {
         run: Range<usize>,
         mut keys: Option<&mut PageKeys>,
     ) -> Result<bool> {
-        let gap = self.spec.rule.is_gap_only().then_some(self.spec.rule.gap);
         for i in run {
             if facts.ts.is_null(i) {
                 continue;
@@ -153,11 +160,7 @@ impl InfoRunner {
             if last.is_some_and(|last| row.ts < last) {
                 return Ok(false);
             }
-            let starts = match gap {
-                // Another batch of the same user may have gone by the gap alone, past the machine.
-                Some(gap) => last.is_none_or(|last| row.ts.saturating_sub(last) > gap),
-                None => self.machine.push(&row),
-            };
+            let starts = self.machine.starts(last, row.ts, || row);
             let number = self.pushed + i as u64;
             if starts {
                 self.start_session(number, row.ts, keys.as_deref_mut());

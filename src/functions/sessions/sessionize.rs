@@ -108,13 +108,7 @@ impl NumberRunner {
                 if last.is_some_and(|last| row.ts < last) {
                     return false;
                 }
-                // Another batch of the same user may have gone by the gap alone, past the machine.
-                let starts = if self.spec.rule.is_gap_only() {
-                    last.is_none_or(|last| row.ts.saturating_sub(last) > self.spec.rule.gap)
-                } else {
-                    self.machine.push(&row)
-                };
-                self.number += u64::from(starts);
+                self.number += u64::from(self.machine.starts(last, row.ts, || row));
                 self.last_ts = Some(row.ts);
             }
             numbers.push(self.number);

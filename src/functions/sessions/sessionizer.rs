@@ -95,6 +95,8 @@ pub(crate) struct Row<'a> {
 #[derive(Debug)]
 pub(crate) struct Sessionizer {
     rule: Rule,
+    /// The gap, where nothing else counts.
+    gap_only: Option<i64>,
     days: LocalDays,
     /// Of the zone of `split_day` where that is another one.
     split_days: Option<LocalDays>,
@@ -131,6 +133,7 @@ impl Sessionizer {
         let days = LocalDays::new(rule.zone());
         let split_days = rule.split_day.filter(|zone| *zone != rule.zone()).map(LocalDays::new);
         Self {
+            gap_only: rule.is_gap_only().then_some(rule.gap),
             rule,
             days,
             split_days,
@@ -153,8 +156,17 @@ impl Sessionizer {
         self.scene = None;
     }
 
+    /// Whether the row at `ts` is the first one of a session, `last` being the time of the user's row before. Where nothing but
+    /// the gap counts, rows between the two may have gone past the machine.
+    pub(crate) fn starts<'a>(&mut self, last: Option<i64>, ts: i64, row: impl FnOnce() -> Row<'a>) -> bool {
+        match self.gap_only {
+            Some(gap) => last.is_none_or(|last| ts.saturating_sub(last) > gap),
+            None => self.push(&row()),
+        }
+    }
+
     /// Whether `row` is the first one of a session.
-    pub(crate) fn push(&mut self, row: &Row<'_>) -> bool {
+    fn push(&mut self, row: &Row<'_>) -> bool {
         let (day, split_day) = if self.rule.needs_days() { self.days_of(row.ts) } else { (0, 0) };
         let (natural, cut) = match self.last {
             None => (true, false),

@@ -31,7 +31,6 @@ impl Walk {
         user_starts: &[usize],
         mut visit: impl FnMut(usize, i64, bool),
     ) -> Result<()> {
-        let gap = self.spec.rule.is_gap_only().then_some(self.spec.rule.gap);
         for (is_new, run) in user_runs(user_starts, facts.ts.len()) {
             if is_new {
                 self.machine.next_user();
@@ -46,12 +45,7 @@ impl Walk {
                 if last.is_some_and(|last| ts < last) {
                     return unordered(self.spec.function, self.spec.time.data_type());
                 }
-                let starts = match gap {
-                    // Nothing but the gap counts: the machine need not be asked.
-                    Some(gap) => last.is_none_or(|last| ts.saturating_sub(last) > gap),
-                    None => self.machine.push(&facts.row(i)),
-                };
-                visit(i, ts, starts);
+                visit(i, ts, self.machine.starts(last, ts, || facts.row(i)));
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, MAX_INLINE_VIEW_LEN, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
@@ -199,8 +199,9 @@ fn size(batch: &RecordBatch) -> Result<usize> {
     for column in batch.columns() {
         bytes += column.to_data().get_slice_memory_size()?;
         if *column.data_type() == DataType::Utf8View {
-            let lengths = column.as_string_view().views().iter().map(|view| (*view as u32) as usize);
-            bytes += lengths.filter(|length| *length > 12).sum::<usize>();
+            let lengths = column.as_string_view().views().iter().map(|view| *view as u32);
+            let outside = lengths.filter(|length| *length > MAX_INLINE_VIEW_LEN);
+            bytes += outside.map(|length| length as usize).sum::<usize>();
         }
     }
     Ok(bytes)

@@ -84,49 +84,6 @@ struct Current {
     batch: usize,
     users: StringViewArray,
     row: usize,
-    /// The first bytes of the row's user, which nearly always tell two users apart.
-    head: u128,
-}
-
-impl Current {
-    fn new(batch: usize, users: StringViewArray) -> Self {
-        let mut current = Self { batch, users, row: 0, head: 0 };
-        current.move_to(0);
-        current
-    }
-
-    fn user(&self) -> &str {
-        self.users.value(self.row)
-    }
-
-    /// Whether that row exists, where the input then stands.
-    fn move_to(&mut self, row: usize) -> bool {
-        self.row = row;
-        let stands = row < self.users.len();
-        if stands {
-            self.head = head(self.user());
-        }
-        stands
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        let view = self.users.views()[self.row];
-        if view as u32 <= IN_VIEW && view == other.users.views()[other.row] {
-            return Ordering::Equal;
-        }
-        self.head.cmp(&other.head).then_with(|| self.user().cmp(other.user()))
-    }
-}
-
-/// A text of up to so many bytes stands in its view, which is then the same in every array.
-const IN_VIEW: u32 = 12;
-
-/// The first bytes of a text as a number in their order.
-fn head(text: &str) -> u128 {
-    let mut bytes = [0; 16];
-    let length = text.len().min(bytes.len());
-    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-    u128::from_be_bytes(bytes)
 }
 
 /// What decides between equal rows: the rank of the file, then the number of the input.
@@ -167,25 +124,25 @@ impl Merge {
 
     /// The input with the lowest user and the one with the next user. Other inputs with the lowest one: `shared`.
     fn lowest(&mut self) -> Option<(usize, Option<usize>)> {
-        let mut lowest: Option<(usize, &Current)> = None;
-        let mut next: Option<(usize, &Current)> = None;
+        let mut lowest: Option<(usize, &str)> = None;
+        let mut next: Option<(usize, &str)> = None;
         self.shared.clear();
         for (index, input) in self.inputs.iter().enumerate() {
-            let Some(current) = &input.current else {
+            let Some(user) = input.current.as_ref().map(|current| current.users.value(current.row)) else {
                 continue;
             };
             match lowest {
-                None => lowest = Some((index, current)),
-                Some((first, least)) => match current.compare(least) {
+                None => lowest = Some((index, user)),
+                Some((first, least)) => match user.cmp(least) {
                     Ordering::Less => {
                         next = Some((first, least));
-                        lowest = Some((index, current));
+                        lowest = Some((index, user));
                         self.shared.clear();
                     }
                     Ordering::Equal => self.shared.push(index),
                     Ordering::Greater => {
-                        if next.is_none_or(|(_, least)| current.compare(least) == Ordering::Less) {
-                            next = Some((index, current));
+                        if next.is_none_or(|(_, least)| user < least) {
+                            next = Some((index, user));
                         }
                     }
                 },
@@ -208,7 +165,7 @@ impl Merge {
         let end = match next.and_then(|next| self.inputs[next].current.as_ref()) {
             None => last,
             Some(next) => {
-                let limit = next.user();
+                let limit = next.users.value(next.row);
                 let mut end = start;
                 while end < last && current.users.value(end) < limit {
                     end = end_of_run(&current.users, end, last);
@@ -217,55 +174,53 @@ impl Merge {
             }
         };
         segments.push(Segment { batch: current.batch, start, rows: end - start });
-        if !self.move_to(input, end) {
-            self.advance(input).await?;
-        }
+        self.move_to(input, end).await?;
         Ok(end - start)
     }
 
     /// Takes all rows of a user that several inputs hold.
     async fn take_shared(&mut self, lowest: usize, segments: &mut Vec<Segment>) -> Result<usize> {
+        let current = standing(&self.inputs[lowest]);
         self.user.clear();
-        self.user.push_str(standing(&self.inputs[lowest]).user());
+        self.user.push_str(current.users.value(current.row));
         self.runs.clear();
         let shared = std::mem::take(&mut self.shared);
         for &input in std::iter::once(&lowest).chain(&shared) {
-            let mut is_done = self.take_run(input);
-            // The user may go on in the input's next batch.
-            while is_done {
-                self.advance(input).await?;
-                is_done = self.stands_at_user(input) && self.take_run(input);
-            }
+            self.take_run(input).await?;
         }
         self.shared = shared;
         in_order(&mut self.runs, &self.held.order, segments);
         Ok(self.runs.iter().map(|run| run.segment.rows).sum())
     }
 
-    fn stands_at_user(&self, input: usize) -> bool {
-        self.inputs[input].current.as_ref().is_some_and(|current| current.user() == self.user)
+    /// Takes the rows of the current user from one input.
+    async fn take_run(&mut self, input: usize) -> Result<()> {
+        while let Some(current) = &self.inputs[input].current {
+            let start = current.row;
+            if current.users.value(start) != self.user {
+                break;
+            }
+            let end = end_of_run(&current.users, start, current.users.len());
+            let order = &self.held.order[current.batch];
+            self.runs.push(Run {
+                place: (order.rank, input),
+                segment: Segment { batch: current.batch, start, rows: end - start },
+                first: order.key(start),
+                last: order.key(end - 1),
+            });
+            if end < current.users.len() {
+                self.move_to(input, end).await?;
+                break;
+            }
+            self.move_to(input, end).await?;
+        }
+        Ok(())
     }
 
-    /// Takes the rows of the current user from the batch in which an input stands at one; whether that batch is done.
-    fn take_run(&mut self, input: usize) -> bool {
-        let Some(current) = &self.inputs[input].current else {
-            return false;
-        };
-        let start = current.row;
-        let end = end_of_run(&current.users, start, current.users.len());
-        let order = &self.held.order[current.batch];
-        self.runs.push(Run {
-            place: (order.rank, input),
-            segment: Segment { batch: current.batch, start, rows: end - start },
-            first: order.key(start),
-            last: order.key(end - 1),
-        });
-        !self.move_to(input, end)
-    }
-
-    /// Whether the input's batch has that row.
-    fn move_to(&mut self, input: usize, row: usize) -> bool {
-        self.inputs[input].current.as_mut().expect("only a standing input moves").move_to(row)
+    async fn move_to(&mut self, input: usize, row: usize) -> Result<()> {
+        let current = self.inputs[input].current.as_mut().expect("only a standing input moves");
+        current.row = row;
+        if row == current.users.len() { self.advance(input).await } else { Ok(()) }
     }
 
     /// Loads the next batch of an input.
@@ -279,7 +234,7 @@ impl Merge {
                 .column_by_name("user_id")
                 .ok_or_else(|| exec_datafusion_err!("a merge by users needs the column user_id"))?;
             let users = as_string_view_array(users)?.clone();
-            self.inputs[input].current = Some(Current::new(self.held.batches.len(), users));
+            self.inputs[input].current = Some(Current { batch: self.held.batches.len(), users, row: 0 });
             self.held.order.push(RowOrder::of(&batch, rank)?);
             self.held.batches.push(batch);
             break;
@@ -344,15 +299,9 @@ fn standing(input: &Input) -> &Current {
 /// First row behind the run of equal users that begins at `start`.
 fn end_of_run(users: &StringViewArray, start: usize, last: usize) -> usize {
     let views = users.views();
-    let first = views[start];
-    // Equal views are equal texts; unequal ones may still be, where long texts have the length and first bytes in common.
-    let is_long = first as u32 > IN_VIEW;
-    let is_same = |row: usize| {
-        views[row] == first
-            || (is_long && views[row] as u64 == first as u64 && users.value(row) == users.value(start))
-    };
     let mut end = start + 1;
-    while end < last && is_same(end) {
+    // Equal views are equal texts; unequal ones may still be.
+    while end < last && (views[end] == views[start] || users.value(end) == users.value(start)) {
         end += 1;
     }
     end
