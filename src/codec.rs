@@ -228,6 +228,8 @@ struct ShardScanNode {
     /// An Arrow schema as datafusion-proto writes it.
     #[prost(message, optional, tag = "9")]
     declared: Option<datafusion_proto::protobuf::Schema>,
+    #[prost(message, optional, tag = "10")]
+    filter: Option<PhysicalExprNode>,
 }
 
 #[cfg(feature = "store")]
@@ -236,11 +238,13 @@ mod shard_scan {
 
     use datafusion::arrow::datatypes::{FieldRef, Schema};
     use datafusion::common::{DataFusionError, Result};
+    use datafusion::physical_expr::PhysicalExpr;
     use datafusion_proto::physical_plan::from_proto::parse_physical_exprs;
     use datafusion_proto::physical_plan::to_proto::serialize_physical_exprs;
     use datafusion_proto::physical_plan::{
         PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
     };
+    use datafusion_proto::protobuf::PhysicalExprNode;
 
     use super::ShardScanNode;
     use crate::store::schema::event_schema_with;
@@ -252,7 +256,9 @@ mod shard_scan {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<ShardScanNode> {
         let scan = plan.scan();
-        let predicate = serialize_physical_exprs(scan.predicate.as_slice(), codec, converter)?.pop();
+        let bytes = |expr: &Option<Arc<dyn PhysicalExpr>>| -> Result<Option<PhysicalExprNode>> {
+            Ok(serialize_physical_exprs(expr.as_slice(), codec, converter)?.pop())
+        };
         Ok(ShardScanNode {
             url: scan.url.clone(),
             version: scan.version,
@@ -260,7 +266,8 @@ mod shard_scan {
             files: serde_json::to_string(&scan.files).map_err(external)?,
             partitions: serde_json::to_string(&scan.partitions).map_err(external)?,
             projection: scan.projection.iter().map(|&column| column as u64).collect(),
-            predicate,
+            predicate: bytes(&scan.predicate)?,
+            filter: bytes(&scan.filter)?,
             ordered: scan.ordered,
             declared: Some((&Schema::new(scan.declared.to_vec())).try_into()?),
         })
@@ -275,7 +282,9 @@ mod shard_scan {
         let declared: Arc<[FieldRef]> =
             declared.iter().flat_map(|schema| schema.fields().iter().cloned()).collect();
         let schema = event_schema_with(&declared);
-        let predicate = parse_physical_exprs(node.predicate.as_slice(), context, &schema, converter)?;
+        let expr = |node: Option<PhysicalExprNode>| -> Result<Option<Arc<dyn PhysicalExpr>>> {
+            Ok(parse_physical_exprs(node.as_slice(), context, &schema, converter)?.pop())
+        };
         ShardScanExec::try_new(ShardScan {
             url: node.url,
             version: node.version,
@@ -284,7 +293,8 @@ mod shard_scan {
             files: serde_json::from_str(&node.files).map_err(external)?,
             partitions: serde_json::from_str(&node.partitions).map_err(external)?,
             projection: node.projection.into_iter().map(|column| column as usize).collect(),
-            predicate: predicate.into_iter().next(),
+            predicate: expr(node.predicate)?,
+            filter: expr(node.filter)?,
             ordered: node.ordered,
         })
     }

@@ -23,6 +23,9 @@ extensions_options! {
         /// Number the texts by which rows without an order are grouped, before the groups of several threads are put together.
         /// Off: by a hash table. For comparison only.
         pub numbered_aggregates: bool, default = true
+        /// Leave out the rows of `events` for which a filter is not true while files are read, before they are merged.
+        /// Off: an operator above the scan does it. For comparison only.
+        pub filter_in_scan: bool, default = true
         /// Refuse all that does more than read: tables, rows, files and settings stay as they are. Once on it stays on, because
         /// `SET` is refused, too.
         pub read_only: bool, default = false

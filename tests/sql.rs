@@ -1,4 +1,4 @@
-//! The SQL suite: every `tests/sql/**/*.slt` under every way of running the engine is one named test,
+//! The SQL suite: every `tests/sql/**/*.slt` under every way of running the engine, each rule off among them, is one named test,
 //! `sessions/sessionize.slt [batch_size_1]`; names and filters work as with any test binary (`cargo test --release --test sql -- sessionize`).
 //!
 //! Expected values stand in the `.slt` files, worked out by hand. Rules of the runner:
@@ -35,7 +35,7 @@ fn main() {
     assert!(!files.is_empty(), "no .slt file under {}", root().display());
     let mut trials = Vec::new();
     for file in &files {
-        for variant in Variant::ALL {
+        for variant in Variant::all() {
             let name = format!("{} [{}]", name(file), variant.name());
             let file = file.clone();
             trials.push(Trial::test(name, move || run_file(&file, variant)));
@@ -57,19 +57,35 @@ enum Variant {
     SmallMemory,
     /// Every plan becomes bytes and comes back before it runs.
     Codec,
+    /// One of the rules that make a plan quicker is off.
+    Without(&'static str),
 }
 
-impl Variant {
-    const ALL: [Self; 5] =
-        [Self::Default, Self::BatchSize1, Self::ManyPartitions, Self::SmallMemory, Self::Codec];
+/// Options that turn a rule on, each of which the answers must not depend on.
+const RULES: [&str; 6] = [
+    "bound_days",
+    "filter_in_scan",
+    "numbered_aggregates",
+    "sorted_aggregates",
+    "stream_events",
+    "stream_sessions",
+];
 
-    fn name(self) -> &'static str {
+impl Variant {
+    fn all() -> impl Iterator<Item = Self> {
+        [Self::Default, Self::BatchSize1, Self::ManyPartitions, Self::SmallMemory, Self::Codec]
+            .into_iter()
+            .chain(RULES.map(Self::Without))
+    }
+
+    fn name(self) -> String {
         match self {
-            Self::Default => "default",
-            Self::BatchSize1 => "batch_size_1",
-            Self::ManyPartitions => "many_partitions",
-            Self::SmallMemory => "small_memory",
-            Self::Codec => "codec",
+            Self::Default => "default".to_owned(),
+            Self::BatchSize1 => "batch_size_1".to_owned(),
+            Self::ManyPartitions => "many_partitions".to_owned(),
+            Self::SmallMemory => "small_memory".to_owned(),
+            Self::Codec => "codec".to_owned(),
+            Self::Without(rule) => format!("without_{rule}"),
         }
     }
 
@@ -78,7 +94,7 @@ impl Variant {
         let mut options =
             EngineOptions { threads: Some(2), target_partitions: Some(4), ..EngineOptions::default() };
         match self {
-            Self::Default | Self::Codec => {}
+            Self::Default | Self::Codec | Self::Without(_) => {}
             Self::BatchSize1 => options.batch_size = Some(1),
             Self::ManyPartitions => {
                 options.target_partitions = Some(7);
@@ -89,13 +105,14 @@ impl Variant {
         options
     }
 
-    fn settings(self) -> &'static [&'static str] {
+    fn settings(self) -> Vec<String> {
         match self {
-            Self::ManyPartitions => &[
-                "SET datafusion.optimizer.repartition_file_min_size = 0",
-                "SET datafusion.optimizer.enable_round_robin_repartition = true",
+            Self::ManyPartitions => vec![
+                "SET datafusion.optimizer.repartition_file_min_size = 0".to_owned(),
+                "SET datafusion.optimizer.enable_round_robin_repartition = true".to_owned(),
             ],
-            _ => &[],
+            Self::Without(rule) => vec![format!("SET footfall.{rule} = false")],
+            _ => vec![],
         }
     }
 }
@@ -105,7 +122,7 @@ fn run_file(file: &Path, variant: Variant) -> Result<(), Failed> {
     let store_path = store.as_ref().map(|dir| dir.path().join("store"));
     runtime()?.block_on(async {
         let mut runner = Runner::new(|| Database::open(variant, store_path.clone()));
-        runner.add_label(variant.name());
+        runner.add_label(&variant.name());
         let mut short_of_memory = 0;
         for record in sqllogictest::parse_file::<DefaultColumnType>(file)? {
             match &record {
@@ -192,7 +209,7 @@ impl Database {
         };
         let database = Self { engine, variant };
         for setting in variant.settings() {
-            database.execute(setting).await?;
+            database.execute(&setting).await?;
         }
         Ok(database)
     }

@@ -26,6 +26,7 @@ pub(crate) mod merge;
 mod object_reader;
 pub(crate) mod reader;
 mod rejected;
+pub(crate) mod row_filter;
 pub mod schema;
 mod sort;
 mod splits;
@@ -306,6 +307,7 @@ impl Store {
             rank: file.rank,
             users,
             predicate: None,
+            filter: None,
             batch_size: 8192,
         })
     }

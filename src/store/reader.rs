@@ -29,6 +29,7 @@ use super::declared::{take_declared, widened};
 use super::encode::first_row_from;
 use super::merge::Ranked;
 use super::object_reader::ObjectReader;
+use super::row_filter::RowFilter;
 
 const PROPS: &str = "props";
 
@@ -67,15 +68,23 @@ pub(crate) struct FileRead {
     pub(crate) users: UserRange,
     /// Row groups for which this cannot be true are not read.
     pub(crate) predicate: Option<Arc<PruningPredicate>>,
+    /// Rows that it does not let through are left out, and the columns that only it needs.
+    pub(crate) filter: Option<RowFilter>,
     pub(crate) batch_size: usize,
 }
 
 impl FileRead {
     /// Opens the file. The rows come in the order of the file.
     pub(crate) async fn open(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let location = self.location.clone();
+        let (location, batch_size) = (self.location.clone(), self.batch_size);
+        let filter = self.filter.clone();
         let opened = AssertUnwindSafe(self.open_inner()).catch_unwind().await;
-        opened.unwrap_or_else(|_| broken()).map_err(|e| e.context(format!("data file {location}")))
+        let rows =
+            opened.unwrap_or_else(|_| broken()).map_err(|e| e.context(format!("data file {location}")))?;
+        Ok(match filter {
+            Some(filter) => filter.rows(rows, batch_size),
+            None => rows,
+        })
     }
 
     async fn open_inner(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {

@@ -81,6 +81,7 @@ impl Store {
                 rank: file.rank,
                 users: UserRange::default(),
                 predicate: None,
+                filter: None,
                 batch_size: 8192,
             };
             rows.extend(read.open().await?.try_collect::<Vec<_>>().await?);

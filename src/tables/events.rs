@@ -107,6 +107,7 @@ impl TableProvider for EventsTable {
             partitions,
             projection,
             predicate,
+            filter: None,
             ordered: true,
         })?))
     }

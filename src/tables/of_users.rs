@@ -1,8 +1,7 @@
 //! A table, of which only the rows of some users are shown: those of a segment.
 //!
 //! ```text
-//! FilterExec: user_id in segment buyers (1,203 users)      keeps the order and the partitions of what is below it
-//!   ShardScanExec: events …, skip_unless=user_id >= … AND user_id <= …
+//! ShardScanExec: events …, filter=user_id in segment buyers (1,203 users), skip_unless=user_id >= … AND user_id <= …
 //! ```
 //! Sessions, funnels and cohorts are decided user by user, so what is computed from the rows of whole users is what it would
 //! be among all. The users are known before a query is planned; rows come user by user, so that each user is looked up once

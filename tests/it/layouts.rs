@@ -16,6 +16,9 @@ use crate::support::{Random, ask, block_on};
 /// The sort columns of a row, and a payload.
 type Row = (String, i64, i64, String);
 
+/// A condition in SQL, and the rows for which it is true.
+type Filter<'a> = (&'a str, &'a dyn Fn(&Row) -> bool);
+
 const DAYS: i64 = 30;
 
 // Expected: the generated rows themselves, sorted by the standard library; they never came from a store.
@@ -88,8 +91,18 @@ fn assert_single_aggregation(plan: &str) {
     assert!(plan.contains("SinglePartitioned") && plan.contains("ordering_mode=Sorted"), "{plan}");
 }
 
-/// Compares every partition of a scan with the rows that belong there, in order.
+/// Compares a scan, whole and by filters, with the rows that belong there.
 fn check(store: &Store, expected: &[Row], what: &str) {
+    let start = 1_735_689_600_000_000;
+    let (from, to) = (start + 10 * 86_400_000_000 + 1, start + 12 * 86_400_000_000);
+    let hours = format!("where ts >= to_timestamp_micros({from}) and ts < to_timestamp_micros({to})");
+    let filters: [Filter; 5] = [
+        ("", &|_| true),
+        ("where event = 'a'", &|row| row.3 == "a"),
+        (&hours, &|row| (from..to).contains(&row.1)),
+        ("where user_id = 'u5' and event <> 'b'", &|row| row.0 == "u5" && row.3 != "b"),
+        ("where nullif(event, 'c') < 'b' or seq = 7", &|row| row.3 == "a" || row.2 == 7),
+    ];
     for partitions in [1, 2, 7] {
         let options = EngineOptions {
             target_partitions: Some(partitions),
@@ -97,35 +110,54 @@ fn check(store: &Store, expected: &[Row], what: &str) {
             ..Default::default()
         };
         let engine = block_on(Engine::with_store(store, &options)).expect("the store opens");
-        let frame =
-            block_on(engine.sql("select user_id, ts, seq, event from events")).expect("the query plans");
-        let found = block_on(frame.collect_partitioned()).expect("the query runs");
-        let mut all = Vec::new();
-        for partition in found {
-            let mut rows: Vec<Row> = Vec::new();
-            for batch in &partition {
-                let (users, events) = (batch.column(0).as_string_view(), batch.column(3).as_string_view());
-                let ts = batch.column(1).as_primitive::<TimestampMicrosecondType>();
-                let seq = batch.column(2).as_primitive::<Int64Type>();
-                rows.extend((0..batch.num_rows()).map(|row| {
-                    (users.value(row).into(), ts.value(row), seq.value(row), events.value(row).into())
-                }));
-            }
-            assert!(
-                rows.iter().map(|row| (&row.0, row.1, row.2)).is_sorted(),
-                "{what}: a partition is out of order"
-            );
-            all.extend(rows);
+        for (filter, holds) in &filters {
+            let what = format!("{what}, {partitions} partitions, {filter}");
+            let expected: Vec<Row> = expected.iter().filter(|row| holds(row)).cloned().collect();
+            check_rows(&engine, filter, &expected, &what);
         }
-        all.sort();
         // What looks at the order without requiring it: an ordered aggregate, a limit whose sort is superfluous.
         let first = ask(&engine, "select first_value(event order by user_id, ts, seq) from events");
         assert_eq!(first, [[expected[0].3.clone()]], "{what}");
         let few = "select count(*) from (select * from events order by user_id, ts, seq limit 100) where event = 'a'";
         let of_a = expected[..100].iter().filter(|row| row.3 == "a").count();
         assert_eq!(ask(&engine, few), [[of_a.to_string()]], "{what}");
-        assert!(all == expected, "{what}, {partitions} partitions: {} rows of {}", all.len(), expected.len());
+        // One user's rows are in order without the user.
+        let one = ask(&engine, "select seq from events where user_id = 'u5' order by ts, seq");
+        let of_one = expected.iter().filter(|row| row.0 == "u5").map(|row| vec![row.2.to_string()]);
+        assert_eq!(one, of_one.collect::<Vec<_>>(), "{what}");
     }
+}
+
+/// Compares every partition of a filtered scan with the rows that belong there, in order.
+fn check_rows(engine: &Engine, filter: &str, expected: &[Row], what: &str) {
+    let query = format!("select user_id, ts, seq, event from events {filter}");
+    let found = block_on(block_on(engine.sql(&query)).expect("the query plans").collect_partitioned())
+        .expect("the query runs");
+    let mut all = Vec::new();
+    for partition in found {
+        let mut rows: Vec<Row> = Vec::new();
+        for batch in &partition {
+            let (users, events) = (batch.column(0).as_string_view(), batch.column(3).as_string_view());
+            let ts = batch.column(1).as_primitive::<TimestampMicrosecondType>();
+            let seq = batch.column(2).as_primitive::<Int64Type>();
+            rows.extend((0..batch.num_rows()).map(|row| {
+                (users.value(row).into(), ts.value(row), seq.value(row), events.value(row).into())
+            }));
+        }
+        assert!(
+            rows.iter().map(|row| (&row.0, row.1, row.2)).is_sorted(),
+            "{what}: a partition is out of order"
+        );
+        all.extend(rows);
+    }
+    all.sort();
+    assert!(all == expected, "{what}: {} rows of {}", all.len(), expected.len());
+    // Without the columns that only the filter reads, and without any.
+    let sum: i64 = expected.iter().map(|row| row.2).sum();
+    let sum = if expected.is_empty() { "NULL".to_owned() } else { sum.to_string() };
+    assert_eq!(ask(engine, &format!("select sum(seq) from events {filter}")), [[sum]], "{what}");
+    let count = ask(engine, &format!("select count(*) from events {filter}"));
+    assert_eq!(count, [[expected.len().to_string()]], "{what}");
 }
 
 fn plan(store: &Store, query: &str) -> String {

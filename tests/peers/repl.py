@@ -168,9 +168,12 @@ def steps(terminal, binary, folder):
     terminal.ask("\\x off")
 
     # Turned and shaded.
-    terminal.ask("select dt, scene, count(*) as n from events group by dt, scene order by dt, scene;", "rows in")
+    counts = "select dt, scene, count(*) as n from events group by dt, scene order by dt, scene;"
+    terminal.ask(counts, "rows in")
     shows(terminal.ask("\\pivot"), "| dt         | 1001 | 1007 |", "| 2026-03-01 |    7 |    6 |")
-    shows(terminal.ask("\\chart"), "dt          1001  1007", "2026-03-01    7█    6█", "2026-03-03    3▒    3▒")
+    shows(terminal.ask("\\chart"), "* 1001  o 1007", "2026-03-01", "2026-03-03")
+    shows(terminal.ask("\\chart heat"), "dt          1001  1007", "2026-03-01    7█    6█", "2026-03-03    3▒    3▒")
+    terminal.ask(counts, "rows in")
     shows(terminal.ask("\\pivot dt scen n"), "did you mean 'scene'?")
 
     # Parameters.

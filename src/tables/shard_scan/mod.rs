@@ -5,8 +5,10 @@
 //! partition 1: users >= p8         files ─▶ …
 //! ```
 //!
-//! It holds plain data only, so a plan can travel: paths, ranges, a projection, a predicate.
+//! It holds plain data only, so a plan can travel: paths, ranges, a projection, a predicate, a filter. The rows that a filter
+//! above it lets through are chosen file by file, before the merge, and the columns that only the filter needs end there.
 
+mod pushed;
 pub(crate) mod relax_order;
 
 use std::fmt::{self, Formatter};
@@ -14,6 +16,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, ScalarValue, SplitPoint, Statistics};
@@ -28,7 +31,12 @@ use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions, SchedulingType,
 };
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation,
+};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
@@ -39,9 +47,11 @@ use url::Url;
 
 use super::events::{pruning, table_schema};
 use crate::calendar::days_only_rise;
+use crate::config::FootfallOptions;
 use crate::store::chains::{Ranged, chains};
 use crate::store::merge::merge;
 use crate::store::reader::{FileRead, UserRange, read_in_turn};
+use crate::store::row_filter::RowFilter;
 use crate::store::schema::event_schema_with;
 use crate::store::{FileRange, Rank};
 
@@ -82,6 +92,8 @@ pub struct ShardScan {
     pub(crate) projection: Vec<usize>,
     /// Over the event schema. Files and row groups in which it cannot hold are skipped; rows are not filtered.
     pub(crate) predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// Over the event schema. Rows for which it is not true are left out.
+    pub(crate) filter: Option<Arc<dyn PhysicalExpr>>,
     /// Whether the rows come in the order of the store. Without it files need no merging.
     pub(crate) ordered: bool,
 }
@@ -90,16 +102,29 @@ pub struct ShardScan {
 #[derive(Debug, Clone)]
 pub struct ShardScanExec {
     scan: ShardScan,
+    /// The filter over all columns that are read, as an operator above a scan of them.
+    filtered: Option<Arc<FilterExec>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl ShardScanExec {
     pub(crate) fn try_new(scan: ShardScan) -> Result<Self> {
-        let all = table_schema(&event_schema_with(&scan.declared), &scan.time_zone);
-        let schema: SchemaRef = Arc::new(all.project(&scan.projection)?);
-        let properties = Arc::new(properties(schema, &scan)?);
-        Ok(Self { scan, properties, metrics: ExecutionPlanMetricsSet::new() })
+        let filtered = pushed::filtered(&scan)?;
+        let properties = match &filtered {
+            Some(filtered) => filtered.properties().as_ref().clone(),
+            None => properties(&scan, scan.projection.len())?,
+        };
+        Ok(Self::with_properties(scan, filtered, properties))
+    }
+
+    fn with_properties(scan: ShardScan, filtered: Option<FilterExec>, properties: PlanProperties) -> Self {
+        Self {
+            scan,
+            filtered: filtered.map(Arc::new),
+            properties: Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative)),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
     }
 
     pub(crate) fn scan(&self) -> &ShardScan {
@@ -126,11 +151,18 @@ impl ShardScanExec {
             store: context.runtime_env().object_store(store_url)?,
             location: Path::from_url_path(url.path())?,
             size: file.size,
-            schema: self.schema(),
+            schema: self
+                .filtered
+                .as_ref()
+                .map_or_else(|| self.schema(), |filtered| filtered.input().schema()),
             declared: Arc::clone(&self.scan.declared),
             rank: file.rank,
             users: users.clone(),
             predicate: predicate.cloned(),
+            filter: self
+                .filtered
+                .as_ref()
+                .map(|filtered| RowFilter::new(Arc::clone(filtered.predicate()), self.schema())),
             batch_size: context.session_config().batch_size(),
         })
     }
@@ -145,10 +177,13 @@ impl ShardScanExec {
     }
 }
 
-fn properties(schema: SchemaRef, scan: &ShardScan) -> Result<PlanProperties> {
+/// What holds of the rows, of whose columns the first `kept` are there when files are merged.
+fn properties(scan: &ShardScan, kept: usize) -> Result<PlanProperties> {
+    let all = table_schema(&event_schema_with(&scan.declared), &scan.time_zone);
+    let schema: SchemaRef = Arc::new(all.project(&scan.projection)?);
     let partitions = &scan.partitions;
     let sort = |name: &str| {
-        let index = schema.index_of(name).ok()?;
+        let index = schema.index_of(name).ok().filter(|index| *index < kept)?;
         Some(PhysicalSortExpr::new(Arc::new(Column::new(name, index)), SortOptions::new(false, false)))
     };
     // The order holds as far as its columns are read. Where a local date never goes back while time goes on, it may stand
@@ -171,8 +206,7 @@ fn properties(schema: SchemaRef, scan: &ShardScan) -> Result<PlanProperties> {
     if scan.ordered {
         equivalence.add_orderings(orders.into_iter().flatten());
     }
-    Ok(PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded)
-        .with_scheduling_type(SchedulingType::Cooperative))
+    Ok(PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded))
 }
 
 impl DisplayAs for ShardScanExec {
@@ -192,10 +226,13 @@ impl DisplayAs for ShardScanExec {
         if !self.scan.ordered {
             write!(f, ", unordered")?;
         }
-        match &self.scan.predicate {
-            Some(predicate) => write!(f, ", skip_unless={predicate}"),
-            None => Ok(()),
+        if let Some(filter) = &self.scan.filter {
+            write!(f, ", filter={filter}")?;
         }
+        if let Some(predicate) = &self.scan.predicate {
+            write!(f, ", skip_unless={predicate}")?;
+        }
+        Ok(())
     }
 }
 
@@ -216,7 +253,11 @@ impl ExecutionPlan for ShardScanExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        self.scan.predicate.as_ref().map_or(Ok(TreeNodeRecursion::Continue), f)
+        let mut recursion = TreeNodeRecursion::Continue;
+        for expr in [&self.scan.predicate, &self.scan.filter].into_iter().flatten() {
+            recursion = recursion.visit_sibling(|| f(expr))?;
+        }
+        Ok(recursion)
     }
 
     fn replace_children(
@@ -229,6 +270,27 @@ impl ExecutionPlan for ShardScanExec {
 
     fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self)
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        filters: ChildPushdownResult,
+        config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let is_on = FootfallOptions::is_on(config, |options| options.filter_in_scan);
+        // In the second phase come filters that change while the query runs.
+        if !is_on || phase != FilterPushdownPhase::Pre {
+            return Ok(FilterPushdownPropagation::all_unsupported(filters));
+        }
+        pushed::push_filters(self, filters)
+    }
+
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        pushed::push_projection(self, projection)
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -272,6 +334,10 @@ impl ExecutionPlan for ShardScanExec {
         let users = args
             .partition()
             .map_or_else(UserRange::default, |partition| self.scan.partitions[partition].clone());
+        if let Some(filtered) = &self.filtered {
+            let read = filtered.input().statistics_from_inputs(&[], args)?;
+            return filtered.statistics_from_inputs(&[read], args);
+        }
         Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(self.rows(&users))))
     }
 }

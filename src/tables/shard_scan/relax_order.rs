@@ -20,8 +20,10 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::analyze::AnalyzeExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::ShardScanExec;
+use super::pushed::push_projection;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -69,6 +71,13 @@ fn relax(plan: Arc<dyn ExecutionPlan>, needed: bool) -> Result<Arc<dyn Execution
         .collect::<Result<Vec<_>>>()?;
     if old.iter().zip(&new).all(|(old, new)| Arc::ptr_eq(old, new)) {
         return Ok(plan);
+    }
+    // Columns that only a filter in the scan needs stayed in it for the sake of the order.
+    if let (Some(projection), [scan]) = (plan.downcast_ref::<ProjectionExec>(), &new[..])
+        && let Some(scan) = scan.downcast_ref::<ShardScanExec>()
+        && let Some(narrow) = push_projection(scan, projection)?
+    {
+        return Ok(narrow);
     }
     plan.replace_children(new, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
 }
