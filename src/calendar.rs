@@ -53,6 +53,22 @@ impl LocalDays {
         };
         micros.saturating_add(offset).div_euclid(DAY) as i32
     }
+
+    /// Instants from `micros`, for which [`Self::day`] was asked last, to before this one are on the same local day. At the latest
+    /// the next midnight, there or in UTC; `micros` itself on a day on which the clocks change.
+    pub(crate) fn same_until(&self, micros: i64) -> i64 {
+        let utc_day = micros.div_euclid(DAY);
+        let midnight = utc_day.saturating_add(1).saturating_mul(DAY);
+        if self.offsets.is_empty() {
+            return midnight;
+        }
+        let (known_day, offset) = self.offsets[utc_day.rem_euclid(SLOTS as i64) as usize];
+        if known_day != utc_day {
+            return micros;
+        }
+        let day = micros.saturating_add(offset).div_euclid(DAY);
+        midnight.min(day.saturating_add(1).saturating_mul(DAY).saturating_sub(offset))
+    }
 }
 
 /// What local clocks are ahead of UTC at `micros` since 1970, in microseconds; 0 beyond the calendar.

@@ -46,14 +46,21 @@ pub(crate) fn event_rows() -> impl Strategy<Value = Vec<Row>> {
         weighted(0.4, select(&[1001i32, 1007, 1089][..])),
         weighted(0.3, select(&["k1", "k2", "k3"][..])),
         any::<bool>(),
+        weighted(0.9, Just(())),
     );
-    let user = (start, any::<bool>(), vec(row, 1..16));
+    // A quiet user's rows hardly ever say more than when and which page, so that sessions are stretches of such rows.
+    let user = (start, any::<bool>(), any::<bool>(), vec(row, 1..24));
     vec(user, 1..4).prop_flat_map(|users| {
         let mut rows = Vec::new();
-        for (user, (start, with_keys, steps)) in users.into_iter().enumerate() {
+        for (user, (start, with_keys, is_quiet, steps)) in users.into_iter().enumerate() {
             let mut tick = start;
-            for (step, has_time, event, page, scene, key, also_a_page) in steps {
-                tick += step;
+            for (step, has_time, event, page, scene, key, also_a_page, quiet) in steps {
+                let is_quiet = is_quiet && quiet.is_some();
+                tick += if is_quiet { step % (GAP + 2) } else { step };
+                let (event, scene, key) = match is_quiet {
+                    true => (Some(if also_a_page { "page_view" } else { "tap" }), None, Some("k1")),
+                    false => (event, scene, key),
+                };
                 rows.push(Row {
                     user: user as u8,
                     tick: has_time.map(|()| tick),
@@ -327,15 +334,17 @@ fn assert_sessions(layout: &Layout, rows: &[Row], options: &str, expected: &[Opt
     let engine = layout.engine();
     layout.load(&engine, "t", rows);
     let sql = format!(
-        "SELECT seq, sessionize(ts, {}{options}) OVER (PARTITION BY u ORDER BY ts, seq) s FROM t ORDER BY seq",
-        layout.time.span(GAP)
+        "SELECT seq, sessionize(ts, {gap}{options}) {over} s, session_info(ts, {gap}, page{options}) {over}['session'] \
+         FROM t ORDER BY seq",
+        gap = layout.time.span(GAP),
+        over = "OVER (PARTITION BY u ORDER BY ts, seq)",
     );
     let expected: Vec<Vec<String>> = expected
         .iter()
         .enumerate()
         .map(|(seq, session)| {
             let session = session.map_or("NULL".to_string(), |s| s.to_string());
-            vec![seq.to_string(), session]
+            vec![seq.to_string(), session.clone(), session]
         })
         .collect();
     assert_eq!(ask(&engine, &sql), expected, "{sql}");

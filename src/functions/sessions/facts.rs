@@ -50,6 +50,40 @@ impl Facts {
         }
     }
 
+    /// Rows that say something besides their time and their page, and something else than the row before them, if any does. Behind
+    /// any other row, a session goes on as the gap and the calendar have it.
+    pub(crate) fn marks(&self, visits: &VisitFacts) -> Option<BooleanBuffer> {
+        let rows = self.ts.len();
+        let mut all: Option<BooleanBuffer> = None;
+        let mut add = |marks: BooleanBuffer| {
+            if marks.count_set_bits() > 0 {
+                all = Some(all.take().map_or_else(|| marks.clone(), |all| &all | &marks));
+            }
+        };
+        if let Some(nulls) = self.ts.nulls() {
+            add(!nulls.inner());
+        }
+        if let Some(close) = &self.close {
+            // The row behind it, too, is not like any other.
+            add(BooleanBuffer::collect_bool(rows, |i| close.value(i) || (i > 0 && close.value(i - 1))));
+        }
+        let (hide, show) = match &visits.hide_show {
+            HideShow::Flags(hide, show) => (hide.as_ref(), show.as_ref()),
+            HideShow::Events => (None, None),
+        };
+        [self.restart.as_ref(), hide, show].into_iter().flatten().for_each(|flags| add(flags.clone()));
+        if let Some(events) = &self.events {
+            add(BooleanBuffer::collect_bool(rows, |i| events[i] != Event::Other));
+        }
+        for texts in [&self.split_on, &self.key].into_iter().flatten() {
+            add(changes(texts, |i| texts.views()[i]));
+        }
+        if let Some(scene) = &self.scene {
+            add(changes(scene, |i| scene.value(i)));
+        }
+        all
+    }
+
     pub(crate) fn event(&self, i: usize) -> Event {
         self.events.as_ref().map_or(Event::Other, |events| events[i])
     }
@@ -117,6 +151,15 @@ pub(super) fn users(spec: &SessionSpec, inputs: &[ArrayRef]) -> Result<StringVie
         integer if integer.is_integer() => text(&cast(user, &DataType::Utf8)?),
         _ => text(user),
     }
+}
+
+/// The rows whose value is not NULL and, as far as is easily seen, not that of the row before.
+fn changes<T: PartialEq>(values: &dyn Array, value: impl Fn(usize) -> T) -> BooleanBuffer {
+    if values.null_count() == values.len() {
+        return BooleanBuffer::new_unset(values.len());
+    }
+    let is_new = |i: usize| i == 0 || values.is_null(i - 1) || value(i - 1) != value(i);
+    BooleanBuffer::collect_bool(values.len(), |i| values.is_valid(i) && is_new(i))
 }
 
 fn value(values: &StringViewArray, i: usize) -> Option<&str> {

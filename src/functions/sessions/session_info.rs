@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::common::Result;
 use datafusion::logical_expr::Documentation;
 
@@ -54,6 +54,15 @@ pub(crate) struct InfoRunner {
     taken: u64,
 }
 
+/// The facts of the rows that are pushed.
+struct Batch {
+    facts: Facts,
+    visits: VisitFacts,
+    marks: Option<BooleanBuffer>,
+    /// Whether all rows show a page.
+    shows_pages: bool,
+}
+
 const PAGE_FIELDS: [InfoField; 3] = [InfoField::EntryPage, InfoField::ExitPage, InfoField::NextPage];
 
 impl InfoRunner {
@@ -82,23 +91,21 @@ impl InfoRunner {
         }
         let mut keys = self.needed.contains(InfoField::Depth).then(|| PageKeys::new(visits.pages.clone()));
         self.times.push_back((self.pushed, facts.ts.nulls().cloned()));
-        let by_gap = self.is_unmarked()
-            && facts.ts.null_count() == 0
-            && visits.is_page.count_set_bits() == rows
-            // A row that is said to show a page may still have none.
-            && (keys.is_none() || visits.pages.null_count() == 0);
+        let batch = Batch {
+            marks: facts.marks(&visits),
+            shows_pages: visits.is_page.count_set_bits() == rows
+                // A row that is said to show a page may still have none.
+                && (keys.is_none() || visits.pages.null_count() == 0),
+            facts,
+            visits,
+        };
         for (is_new, run) in user_runs(user_starts, rows) {
             if is_new {
                 self.machine.next_user();
                 self.tracker.next_user();
                 self.last_ts = None;
             }
-            let is_ordered = if by_gap {
-                self.push_by_gap(facts.ts.values(), run, keys.as_mut())?
-            } else {
-                self.push_by_rule(&facts, &visits, run, keys.as_mut())?
-            };
-            if !is_ordered {
+            if !self.push_user(&batch, run, keys.as_mut())? {
                 return unordered(FUNCTION, self.spec.time.data_type());
             }
         }
@@ -106,75 +113,87 @@ impl InfoRunner {
         Ok(())
     }
 
-    /// Whether rows say nothing but when, and which page.
-    fn is_unmarked(&self) -> bool {
-        let columns = &self.spec.columns;
-        let others = [columns.event, columns.scene, columns.hide, columns.show];
-        self.spec.rule.is_gap_only() && others.iter().all(Option::is_none)
-    }
-
-    /// What most calls ask for: every row shows a page and only the gap counts, so that a session is a stretch of rows.
-    /// False when the order is broken.
-    fn push_by_gap(
+    /// Goes by stretches of rows that belong to one session because of their times alone. False when the order is broken.
+    fn push_user(
         &mut self,
-        ts: &[i64],
+        batch: &Batch,
         run: Range<usize>,
         mut keys: Option<&mut PageKeys>,
     ) -> Result<bool> {
-        let gap = self.spec.rule.gap;
+        let Batch { facts, visits, marks, .. } = batch;
+        let (ts, gap) = (facts.ts.values(), self.spec.rule.gap);
         let mut start = run.start;
         while start < run.end {
-            let stays = |pair: &&[i64]| pair[0] <= pair[1] && pair[1].saturating_sub(pair[0]) <= gap;
-            let end = start + 1 + ts[start..run.end].windows(2).take_while(stays).count();
-            let starts = match self.last_ts {
-                None => true,
-                Some(last) if ts[start] < last => return Ok(false),
-                Some(last) => ts[start].saturating_sub(last) > gap,
-            };
+            if facts.ts.is_null(start) {
+                start += 1;
+                continue;
+            }
+            let first = ts[start];
+            if self.last_ts.is_some_and(|last| first < last) {
+                return Ok(false);
+            }
+            let starts = self.machine.starts(self.last_ts, first, || facts.row(start));
             let row = self.pushed + start as u64;
             if starts {
-                self.start_session(row, ts[start], keys.as_deref_mut());
+                self.start_session(row, first, keys.as_deref_mut());
             }
-            let stretch = start..end;
-            let keys = keys.as_mut().map(|keys| keys.keys(stretch.clone(), &mut self.numbers)).transpose()?;
-            self.tracker.push_pages(row, &ts[stretch], keys);
-            self.last_ts = Some(ts[end - 1]);
+            let until = self.machine.stays_until(first);
+            let is_marked = |row: usize| marks.as_ref().is_some_and(|marks| marks.value(row));
+            let mut end = start + 1;
+            while end < run.end
+                && !is_marked(end)
+                && (ts[end - 1]..until).contains(&ts[end])
+                && ts[end].saturating_sub(ts[end - 1]) <= gap
+            {
+                end += 1;
+            }
+            let last = ts[end - 1];
+            let mut rest = start..end;
+            if marks.is_some() {
+                let is_page = visits.is_page.value(start);
+                let page = match keys.as_deref_mut() {
+                    Some(keys) if is_page => keys.key(start, &mut self.numbers)?,
+                    _ => None,
+                };
+                let (hide, show) = visits.hide_show(facts, start);
+                let scene = facts.scene(start);
+                self.tracker.push(&VisitRow { row, ts: first, is_page, page, hide, show, scene });
+                rest.start += 1;
+            }
+            if !rest.is_empty() {
+                self.push_unmarked(batch, rest, keys.as_deref_mut())?;
+                self.machine.pass(last);
+            }
+            self.last_ts = Some(last);
             start = end;
         }
         Ok(true)
     }
 
-    fn push_by_rule(
+    /// Rows of the open session that say nothing but when, and which page.
+    fn push_unmarked(
         &mut self,
-        facts: &Facts,
-        visits: &VisitFacts,
-        run: Range<usize>,
+        batch: &Batch,
+        rows: Range<usize>,
         mut keys: Option<&mut PageKeys>,
-    ) -> Result<bool> {
-        for i in run {
-            if facts.ts.is_null(i) {
-                continue;
-            }
-            let row = facts.row(i);
-            let last = self.last_ts.replace(row.ts);
-            if last.is_some_and(|last| row.ts < last) {
-                return Ok(false);
-            }
-            let starts = self.machine.starts(last, row.ts, || row);
-            let number = self.pushed + i as u64;
-            if starts {
-                self.start_session(number, row.ts, keys.as_deref_mut());
-            }
-            let is_page = visits.is_page.value(i);
-            let page = match &mut keys {
-                Some(keys) if is_page => keys.key(i, &mut self.numbers)?,
-                _ => None,
-            };
-            let (hide, show) = visits.hide_show(facts, i);
-            let (ts, scene) = (row.ts, row.scene);
-            self.tracker.push(&VisitRow { row: number, ts, is_page, page, hide, show, scene });
+    ) -> Result<()> {
+        let Batch { facts, visits, .. } = batch;
+        let ts = &facts.ts.values()[rows.clone()];
+        let first = self.pushed + rows.start as u64;
+        if batch.shows_pages {
+            let keys = keys.map(|keys| keys.keys(rows, &mut self.numbers)).transpose()?;
+            self.tracker.push_pages(first, ts, keys);
+            return Ok(());
         }
-        Ok(true)
+        self.tracker.push_rows(first, ts.len(), ts[ts.len() - 1]);
+        for (at, row) in rows.enumerate().filter(|(_, row)| visits.is_page.value(*row)) {
+            let page = match keys.as_deref_mut() {
+                Some(keys) => keys.key(row, &mut self.numbers)?,
+                None => None,
+            };
+            self.tracker.start_visit(first + at as u64, ts[at], page);
+        }
+        Ok(())
     }
 
     fn start_session(&mut self, row: u64, ts: i64, keys: Option<&mut PageKeys>) {

@@ -165,6 +165,32 @@ impl Sessionizer {
         }
     }
 
+    /// Rows after the one that was pushed last, which is at `ts`, belong to its session if they are before this time, say nothing but
+    /// their time and are not further apart than the gap. Of such rows the last one is [passed](Self::pass), none is pushed.
+    pub(crate) fn stays_until(&self, ts: i64) -> i64 {
+        let mut until = match self.rule.max_length {
+            Some(length) => self.session_start.saturating_add(length).saturating_add(1),
+            None => i64::MAX,
+        };
+        if self.rule.needs_days() {
+            let unit = self.rule.unit;
+            if !unit.is_instant() {
+                return ts;
+            }
+            for days in std::iter::once(&self.days).chain(&self.split_days) {
+                until = until.min(unit.ticks(days.same_until(unit.micros(ts))));
+            }
+        }
+        until
+    }
+
+    /// The time of the last one of rows that say nothing else.
+    pub(crate) fn pass(&mut self, ts: i64) {
+        if let Some(last) = &mut self.last {
+            *last = LastRow { ts, close: false, is_share: false, ..*last };
+        }
+    }
+
     /// Whether `row` is the first one of a session.
     fn push(&mut self, row: &Row<'_>) -> bool {
         let (day, split_day) = if self.rule.needs_days() { self.days_of(row.ts) } else { (0, 0) };

@@ -27,6 +27,16 @@ impl Unit {
         }
     }
 
+    /// The first tick of an instant at or before `micros`: no tick before it is later than the microsecond before `micros`.
+    pub(crate) fn ticks(self, micros: i64) -> i64 {
+        match self {
+            Unit::Nanos(nanos) if nanos >= 1_000 => micros.div_euclid(nanos / 1_000),
+            Unit::Nanos(nanos) => micros.saturating_mul(1_000 / nanos),
+            Unit::Number => micros,
+            Unit::UnsignedNumber => micros ^ i64::MIN,
+        }
+    }
+
     /// Whole milliseconds of a length of time, rounded down; the number itself where the unit is unknown.
     pub(crate) fn millis(self, ticks: i64) -> i64 {
         match self {

@@ -136,27 +136,12 @@ impl VisitTracker {
 
     /// A row of the open session.
     pub(crate) fn push(&mut self, row: &VisitRow) {
-        if row.is_page {
-            self.stop_clock(row.ts);
+        self.push_rows(row.row, 1, row.ts);
+        if let Some(session) = self.sessions.back_mut() {
+            session.scene = session.scene.or(row.scene);
         }
-        let Some(session) = self.sessions.back_mut() else {
-            return;
-        };
-        session.rows.end = row.row + 1;
-        session.end = row.ts;
-        session.events += 1;
-        session.scene = session.scene.or(row.scene);
         if row.is_page {
-            session.views = session.views.saturating_add(1);
-            session.entry = session.entry.or(Some(row.row));
-            session.exit = Some(row.row);
-            if let Some(visits) = &mut self.visits {
-                visits.push_back(Visit { row: row.row, stay_ms: 0 });
-            }
-            self.clock = Some(Clock { running_since: Some(row.ts), stay: 0 });
-            if row.page.is_some_and(|page| self.pages.insert(page)) {
-                session.depth = session.depth.saturating_add(1);
-            }
+            self.start_visit(row.row, row.ts, row.page);
         }
         if let Some(clock) = &mut self.clock {
             if row.hide {
@@ -164,6 +149,33 @@ impl VisitTracker {
             } else if row.show {
                 clock.running_since.get_or_insert(row.ts);
             }
+        }
+    }
+
+    /// So many rows of the open session from row `row` on, the last one at `ts`. Those that show a page start a visit each.
+    pub(crate) fn push_rows(&mut self, row: u64, rows: usize, ts: i64) {
+        if let Some(session) = self.sessions.back_mut() {
+            session.rows.end = row + rows as u64;
+            session.end = ts;
+            session.events += rows as i64;
+        }
+    }
+
+    /// A row of the open session shows a page.
+    pub(crate) fn start_visit(&mut self, row: u64, ts: i64, page: Option<u128>) {
+        self.stop_clock(ts);
+        let Some(session) = self.sessions.back_mut() else {
+            return;
+        };
+        session.views = session.views.saturating_add(1);
+        session.entry = session.entry.or(Some(row));
+        session.exit = Some(row);
+        if let Some(visits) = &mut self.visits {
+            visits.push_back(Visit { row, stay_ms: 0 });
+        }
+        self.clock = Some(Clock { running_since: Some(ts), stay: 0 });
+        if page.is_some_and(|page| self.pages.insert(page)) {
+            session.depth = session.depth.saturating_add(1);
         }
     }
 
