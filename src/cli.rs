@@ -1,7 +1,7 @@
 //! What was typed: the words of the command line and their types, no more.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -239,11 +239,18 @@ pub(crate) struct ReportArgs {
     /// Language of the page
     #[arg(long, default_value = "zh", value_parser = PossibleValuesParser::new(["zh", "en"]))]
     pub(crate) lang: String,
-    /// Write one file per report into this folder instead of stdout, all of them at once, with a run.json
+    /// Write one file per report into this folder instead of stdout (-), all of them at once, with a run.json
     #[arg(long, short, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
+    output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) batch: BatchArgs,
+}
+
+impl ReportArgs {
+    /// Where the files go; without it the answer goes to stdout.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,7 @@ use datafusion_proto::protobuf::{PhysicalExprNode, PhysicalPlanNode, PhysicalSor
 use prost::Message;
 
 use crate::functions::sessions::InfoFields;
+use crate::plan::grouping_sets::exec::UnorderedExec;
 use crate::plan::keyed_aggregate::KeyedAggregateExec;
 use crate::plan::sessionize::{SessionWindow, SessionizeExec};
 #[cfg(feature = "store")]
@@ -55,6 +56,10 @@ impl PhysicalExtensionCodec for FootfallCodec {
                 let context = PhysicalPlanDecodeContext::new(ctx, self);
                 node.into_plan(inputs, &context, proto_converter)
             }
+            Some(Operator::Unordered(_)) => match inputs {
+                [input] => Ok(Arc::new(UnorderedExec::new(Arc::clone(input)))),
+                _ => exec_err!("UnorderedExec has one input, found {}", inputs.len()),
+            },
             #[cfg(feature = "store")]
             Some(Operator::ShardScan(node)) => {
                 let context = PhysicalPlanDecodeContext::new(ctx, self);
@@ -138,6 +143,9 @@ impl FootfallCodec {
         if let Some(plan) = plan.downcast_ref::<KeyedAggregateExec>() {
             return Ok(Operator::KeyedAggregate(KeyedAggregateNode::of_plan(plan, self, converter)?));
         }
+        if plan.is::<UnorderedExec>() {
+            return Ok(Operator::Unordered(UnorderedNode {}));
+        }
         #[cfg(feature = "store")]
         if let Some(plan) = plan.downcast_ref::<ShardScanExec>() {
             return Ok(Operator::ShardScan(Box::new(shard_scan::encode(plan, self, converter)?)));
@@ -148,7 +156,7 @@ impl FootfallCodec {
 
 #[derive(Clone, PartialEq, Message)]
 struct Node {
-    #[prost(oneof = "Operator", tags = "1, 2, 3")]
+    #[prost(oneof = "Operator", tags = "1, 2, 3, 4")]
     operator: Option<Operator>,
 }
 
@@ -160,7 +168,13 @@ enum Operator {
     ShardScan(Box<ShardScanNode>),
     #[prost(message, tag = "3")]
     KeyedAggregate(KeyedAggregateNode),
+    #[prost(message, tag = "4")]
+    Unordered(UnorderedNode),
 }
+
+/// It has nothing but its input.
+#[derive(Clone, PartialEq, Message)]
+struct UnorderedNode {}
 
 /// The aggregation as DataFusion writes it, over an empty input in place of its own.
 #[derive(Clone, PartialEq, Message)]
@@ -256,7 +270,7 @@ mod shard_scan {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<ShardScanNode> {
         let scan = plan.scan();
-        let bytes = |expr: &Option<Arc<dyn PhysicalExpr>>| -> Result<Option<PhysicalExprNode>> {
+        let encoded = |expr: &Option<Arc<dyn PhysicalExpr>>| -> Result<Option<PhysicalExprNode>> {
             Ok(serialize_physical_exprs(expr.as_slice(), codec, converter)?.pop())
         };
         Ok(ShardScanNode {
@@ -266,8 +280,8 @@ mod shard_scan {
             files: serde_json::to_string(&scan.files).map_err(external)?,
             partitions: serde_json::to_string(&scan.partitions).map_err(external)?,
             projection: scan.projection.iter().map(|&column| column as u64).collect(),
-            predicate: bytes(&scan.predicate)?,
-            filter: bytes(&scan.filter)?,
+            predicate: encoded(&scan.predicate)?,
+            filter: encoded(&scan.filter)?,
             ordered: scan.ordered,
             declared: Some((&Schema::new(scan.declared.to_vec())).try_into()?),
         })
@@ -282,7 +296,7 @@ mod shard_scan {
         let declared: Arc<[FieldRef]> =
             declared.iter().flat_map(|schema| schema.fields().iter().cloned()).collect();
         let schema = event_schema_with(&declared);
-        let expr = |node: Option<PhysicalExprNode>| -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let decoded = |node: Option<PhysicalExprNode>| -> Result<Option<Arc<dyn PhysicalExpr>>> {
             Ok(parse_physical_exprs(node.as_slice(), context, &schema, converter)?.pop())
         };
         ShardScanExec::try_new(ShardScan {
@@ -293,8 +307,8 @@ mod shard_scan {
             files: serde_json::from_str(&node.files).map_err(external)?,
             partitions: serde_json::from_str(&node.partitions).map_err(external)?,
             projection: node.projection.into_iter().map(|column| column as usize).collect(),
-            predicate: expr(node.predicate)?,
-            filter: expr(node.filter)?,
+            predicate: decoded(node.predicate)?,
+            filter: decoded(node.filter)?,
             ordered: node.ordered,
         })
     }

@@ -375,6 +375,10 @@ impl FootfallExt for SessionStateBuilder {
         for rule in plan::logical_rules() {
             self = self.with_optimizer_rule(rule);
         }
+        let rules = &mut self.physical_optimizers().get_or_insert_default().rules;
+        for (at, rule) in plan::first_physical_rules().into_iter().enumerate() {
+            rules.insert(at, rule);
+        }
         for rule in plan::physical_rules() {
             self = self.with_physical_optimizer_rule(rule);
         }

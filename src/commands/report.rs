@@ -21,10 +21,15 @@ pub(crate) const NO_EVENTS: &str = "nothing to do: the store has no events";
 
 pub(crate) async fn run(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
     if args.batch.summary.is_some() {
-        if args.output.is_none() && !args.test {
+        if args.folder().is_none() && !args.test {
             return Err(usage("--summary json sums up what is written: give -o DIR, or --test"));
         }
         summary::promise();
+    }
+    if args.batch.each.is_some() && args.folder().is_none() {
+        return Err(usage(
+            "--each writes a folder of each stretch of days, which stdout is not: give -o DIR",
+        ));
     }
     if args.json && !args.list && !args.lineage {
         return Err(usage("--json is the form of --list and of --lineage; rows as JSON: --format json"));
@@ -49,7 +54,7 @@ pub(crate) async fn run(args: &ReportArgs, limits: &Limits) -> Result<Outcome> {
     let Form::Rows(format) = args.format.unwrap_or(Form::Rows(Format::Markdown)) else {
         return page(args, &reports, limits).await;
     };
-    if let Some(folder) = &args.output {
+    if let Some(folder) = args.folder() {
         if folder.ancestors().any(|folder| folder.join("events/_delta_log").is_dir()) {
             return Err(usage(format!("{} lies in a store; give -o another folder", folder.display())));
         }
@@ -108,7 +113,7 @@ async fn ask<'a>(args: &ReportArgs, reports: &[&'a Report], limits: &Limits) -> 
     let given = given(args, reports)?;
     let store = open(args).await?;
     let mut state = batch::state(&store).await?;
-    if args.output.is_some() && has_no_days(reports, &given, &state) {
+    if args.folder().is_some() && has_no_days(reports, &given, &state) {
         return Ok(None);
     }
     let engine = batch::engine(&store, args.segment.as_deref(), limits).await?;
@@ -160,7 +165,7 @@ async fn page(args: &ReportArgs, reports: &[&Report], limits: &Limits) -> Result
     let about = PageStore { name, version: state.version };
     let language = if args.lang == "en" { Language::En } else { Language::Zh };
     let page = write_page(&engine, &shared, &asked, &about, language).await?;
-    match &args.output {
+    match args.folder() {
         Some(folder) => {
             let path = folder.join("index.html");
             let mut file = OutputFile::create(&path)?;
@@ -202,7 +207,7 @@ fn has_no_days(reports: &[&Report], given: &[Given], state: &StoreState) -> bool
 /// A store that waits for its first events is no failure: what runs every night has nothing to do yet.
 fn nothing_to_do(limits: &Limits, args: &ReportArgs) -> Result<Outcome> {
     say(limits, NO_EVENTS);
-    let output = args.output.as_ref().map(|folder| folder.display().to_string());
+    let output = args.folder().map(|folder| folder.display().to_string());
     summary::print(&json!({ "status": "done", "reports": 0, "rows": 0, "output": output, "error": null }))?;
     Ok(Outcome::Done)
 }

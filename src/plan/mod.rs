@@ -2,6 +2,7 @@
 
 pub(crate) mod bound_days;
 pub(crate) mod declared_properties;
+pub(crate) mod grouping_sets;
 pub(crate) mod keyed_aggregate;
 pub(crate) mod prepare_window_calls;
 pub(crate) mod sessionize;
@@ -39,6 +40,14 @@ pub(crate) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         // After DataFusion's own: filters then stand right above the window, in their simplest form. The optimizer goes
         // round again while a rule finds something, so what this one adds is pushed into the scan in the next round.
         Arc::new(bound_days::BoundDays),
+    ]
+}
+
+/// Rules over physical plans as they were planned, to be put before DataFusion's.
+pub(crate) fn first_physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    vec![
+        // Before EnsureRequirements: it leaves out a sort where the groups seem to be in order.
+        Arc::new(grouping_sets::GroupingSets),
     ]
 }
 

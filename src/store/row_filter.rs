@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::Count;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -18,11 +19,13 @@ pub(crate) struct RowFilter {
     condition: Arc<dyn PhysicalExpr>,
     /// The columns that are handed on: those that are read, but for the last ones, which only the condition needs.
     schema: SchemaRef,
+    /// How many rows were looked at, for EXPLAIN ANALYZE.
+    rows_read: Count,
 }
 
 impl RowFilter {
-    pub(crate) fn new(condition: Arc<dyn PhysicalExpr>, schema: SchemaRef) -> Self {
-        Self { condition, schema }
+    pub(crate) fn new(condition: Arc<dyn PhysicalExpr>, schema: SchemaRef, rows_read: Count) -> Self {
+        Self { condition, schema, rows_read }
     }
 
     /// The rows that are let through, in batches of about `batch_size` where few are.
@@ -34,35 +37,57 @@ impl RowFilter {
         // Batches that are still large are not copied once more.
         let joined = BatchCoalescer::new(Arc::clone(&self.schema), batch_size)
             .with_biggest_coalesce_batch_size(Some(batch_size / 4));
-        let state = (self, batches, joined, false);
-        futures::stream::try_unfold(state, |(filter, mut batches, mut joined, mut is_done)| async move {
-            loop {
-                if let Some(batch) = joined.next_completed_batch() {
-                    return Ok(Some((batch, (filter, batches, joined, is_done))));
-                }
-                if is_done {
-                    return Ok(None);
-                }
-                // Where few rows are let through nobody above could stop the query.
-                tokio::task::coop::consume_budget().await;
-                match batches.try_next().await? {
-                    Some(batch) => joined.push_batch(filter.let_through(&batch)?)?,
-                    None => {
-                        joined.finish_buffered_batch()?;
-                        is_done = true;
-                    }
-                }
-            }
+        let filtered = Filtered { filter: self, batches: Some(batches), joined, enough: 1 };
+        futures::stream::try_unfold(filtered, |mut filtered| async move {
+            Ok(filtered.next().await?.map(|batch| (batch, filtered)))
         })
         .boxed()
     }
 
     fn let_through(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let rows = batch.num_rows();
+        self.rows_read.add(rows);
         let is_true = self.condition.evaluate(batch)?.into_array(rows)?;
         let is_true = as_boolean_array(&is_true)?;
         let columns: Vec<usize> = (0..self.schema.fields().len()).collect();
         let batch = batch.project(&columns)?;
         if is_true.true_count() == rows { Ok(batch) } else { Ok(filter_record_batch(&batch, is_true)?) }
+    }
+}
+
+struct Filtered {
+    filter: RowFilter,
+    /// `None` behind the last one.
+    batches: Option<BoxStream<'static, Result<RecordBatch>>>,
+    joined: BatchCoalescer,
+    /// So many rows are handed on: one at first, for whoever wants no more, and then twice as many each time.
+    enough: usize,
+}
+
+impl Filtered {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.joined.next_completed_batch() {
+                return Ok(Some(batch));
+            }
+            let Some(batches) = &mut self.batches else {
+                return Ok(None);
+            };
+            // Where hardly any row is let through nobody above could stop the query.
+            tokio::task::coop::consume_budget().await;
+            match batches.try_next().await? {
+                Some(batch) => {
+                    self.joined.push_batch(self.filter.let_through(&batch)?)?;
+                    if self.joined.get_buffered_rows() >= self.enough {
+                        self.joined.finish_buffered_batch()?;
+                        self.enough = self.enough.saturating_mul(2);
+                    }
+                }
+                None => {
+                    self.joined.finish_buffered_batch()?;
+                    self.batches = None;
+                }
+            }
+        }
     }
 }

@@ -102,6 +102,8 @@ fn every_fault_has_its_code() {
         (&["report", "--store", "st", "--pack", "endless", "--timeout", "1s"], 4, "not done within"),
         (&["report", "--store", "st", "--pack", "pack", "-o", "file"], 1, "file"),
         (&["report", "--store", "st", "--pack", "pack", "--each", "day"], 2, "--output"),
+        (&["report", "--store", "st", "--pack", "pack", "--each", "day", "-o", "-"], 2, "-o DIR"),
+        (&["report", "--store", "st", "--pack", "pack", "--summary", "json", "-o", "-"], 2, "-o DIR"),
         (&["report", "--store", "st", "--pack", "pack", "--each", "hour", "-o", "out"], 2, "hour"),
         (
             &["report", "--store", "st", "--pack", "pack", "--each", "day", "--retry", "-o", "new"],
@@ -347,4 +349,18 @@ fn no_query_takes_the_machine_down() {
 fn bomb_file(folder: &Path, bomb: &str) -> String {
     fs::write(folder.join("bomb.sql"), bomb).expect("a file");
     "--file=bomb.sql".to_string()
+}
+
+#[test]
+fn a_dash_is_stdout() {
+    // Expected: what is printed without -o, and no folder of that name.
+    let folder = place();
+    for format in ["csv", "html"] {
+        let asked = ["report", "--store", "st", "--pack", "pack", "--format", format];
+        let (code, plain, error) = run(folder.path(), &asked);
+        assert_eq!(code, 0, "{error}");
+        let (code, dashed, error) = run(folder.path(), &[&asked[..], &["-o", "-"]].concat());
+        assert_eq!((code, dashed), (0, plain), "{format}: {error}");
+    }
+    assert!(!folder.path().join("-").exists());
 }

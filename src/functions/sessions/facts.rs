@@ -50,8 +50,8 @@ impl Facts {
         }
     }
 
-    /// Rows that say something besides their time and their page, and something else than the row before them, if any does. Behind
-    /// any other row, a session goes on as the gap and the calendar have it.
+    /// The marked rows: those that say more than their time and their page, and not what the row before them said. `None` where
+    /// there is none. At a row without a mark a session goes on unless the gap or the calendar ends it.
     pub(crate) fn marks(&self, visits: &VisitFacts) -> Option<BooleanBuffer> {
         let rows = self.ts.len();
         let mut all: Option<BooleanBuffer> = None;

@@ -27,13 +27,12 @@ impl Unit {
         }
     }
 
-    /// The first tick of an instant at or before `micros`: no tick before it is later than the microsecond before `micros`.
+    /// The last tick at or before `micros` of an instant; the number itself where the unit is unknown.
     pub(crate) fn ticks(self, micros: i64) -> i64 {
         match self {
             Unit::Nanos(nanos) if nanos >= 1_000 => micros.div_euclid(nanos / 1_000),
             Unit::Nanos(nanos) => micros.saturating_mul(1_000 / nanos),
-            Unit::Number => micros,
-            Unit::UnsignedNumber => micros ^ i64::MIN,
+            Unit::Number | Unit::UnsignedNumber => micros,
         }
     }
 

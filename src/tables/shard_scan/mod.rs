@@ -35,7 +35,9 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -141,6 +143,7 @@ impl ShardScanExec {
         file: &ScannedFile,
         users: &UserRange,
         predicate: Option<&Arc<PruningPredicate>>,
+        filter: Option<&RowFilter>,
         context: &TaskContext,
     ) -> Result<FileRead> {
         let url = Url::parse(&self.scan.url)
@@ -159,10 +162,7 @@ impl ShardScanExec {
             rank: file.rank,
             users: users.clone(),
             predicate: predicate.cloned(),
-            filter: self
-                .filtered
-                .as_ref()
-                .map(|filtered| RowFilter::new(Arc::clone(filtered.predicate()), self.schema())),
+            filter: filter.cloned(),
             batch_size: context.session_config().batch_size(),
         })
     }
@@ -297,11 +297,16 @@ impl ExecutionPlan for ShardScanExec {
         let users = &self.scan.partitions[partition];
         let all = event_schema_with(&self.scan.declared);
         let predicate = self.scan.predicate.as_ref().and_then(|predicate| pruning(predicate, &all));
+        let filter = self.filtered.as_ref().map(|filtered| {
+            let rows_read = MetricBuilder::new(&self.metrics).counter("rows_read", partition);
+            RowFilter::new(Arc::clone(filtered.predicate()), self.schema(), rows_read)
+        });
         let chains = chains(&self.scan.files, users)
             .into_iter()
             .map(|chain| {
-                let reads =
-                    chain.into_iter().map(|file| self.read(file, users, predicate.as_ref(), &context));
+                let reads = chain
+                    .into_iter()
+                    .map(|file| self.read(file, users, predicate.as_ref(), filter.as_ref(), &context));
                 Ok(read_in_turn(reads.collect::<Result<Vec<_>>>()?))
             })
             .collect::<Result<Vec<_>>>()?;

@@ -12,7 +12,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
 use datafusion::physical_expr::utils::{collect_columns, conjunction, reassign_expr_columns};
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::ExecutionPlan;
@@ -54,7 +57,7 @@ pub(super) fn push_filters(
     let events = event_schema_with(&scan.scan.declared);
     let (mut taken, mut conditions) = (Vec::new(), Vec::from_iter(scan.scan.filter.clone()));
     for parent in filters.parent_filters {
-        taken.push(if is_volatile(&parent.filter) {
+        taken.push(if is_volatile(&parent.filter) || has_subquery(&parent.filter)? {
             PushedDown::No
         } else {
             conditions.push(reassign_expr_columns(parent.filter, &events)?);
@@ -68,6 +71,11 @@ pub(super) fn push_filters(
     let filter = Some(conjunction(conditions));
     let scan = ShardScanExec::try_new(ShardScan { filter, ..scan.scan.clone() })?;
     Ok(propagation.with_updated_node(Arc::new(scan)))
+}
+
+/// The answer of a subquery is known below the operator that runs it, which only travels together with the filter.
+fn has_subquery(filter: &Arc<dyn PhysicalExpr>) -> Result<bool> {
+    filter.exists(|expr| Ok(expr.is::<ScalarSubqueryExpr>()))
 }
 
 /// The scan without the columns that `projection`, which is above it, does not name. The order may be what was asked for though

@@ -5,6 +5,8 @@
 //!   ShardScanExec: files=144             ─▶      ShardScanExec: files=144, unordered
 //! ```
 //!
+//! With the order go its columns, where they stayed for its sake alone and a filter in the scan is all that reads them.
+//!
 //! The order is needed if an operator above requires it, or if it reaches the top of the plan, where the query may ask
 //! for it. It is not needed below an operator that neither requires nor keeps it. Two kinds of operators rely on an order
 //! without saying so: a limit whose sort was found to be superfluous, and an aggregate function with an ORDER BY that was
